@@ -1,0 +1,74 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+let strict: [SwiftSetting] = [
+    .swiftLanguageMode(.v6),
+    .enableUpcomingFeature("ExistentialAny"),
+    .enableUpcomingFeature("InternalImportsByDefault"),
+    .enableUpcomingFeature("MemberImportVisibility"),
+    .treatAllWarnings(as: .error),
+]
+
+let nioCore: Target.Dependency = .product(name: "NIOCore", package: "swift-nio")
+let nioPosix: Target.Dependency = .product(name: "NIOPosix", package: "swift-nio")
+let nioEmbedded: Target.Dependency = .product(name: "NIOEmbedded", package: "swift-nio")
+let systemPackage: Target.Dependency = .product(name: "SystemPackage", package: "swift-system")
+let argumentParser: Target.Dependency = .product(name: "ArgumentParser", package: "swift-argument-parser")
+
+let package = Package(
+    name: "FrameInspect",
+    products: [
+        .library(name: "FrameInspect", targets: ["FrameInspect"]),
+        .library(name: "GuestMemory", targets: ["GuestMemory"]),
+        .library(name: "QMP", targets: ["QMP"]),
+        .library(name: "GDBRemote", targets: ["GDBRemote"]),
+        .library(name: "KernelImage", targets: ["KernelImage"]),
+        .executable(name: "inspectd", targets: ["inspectd"]),
+    ],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0"),
+        .package(url: "https://github.com/apple/swift-nio", from: "2.101.0"),
+        .package(url: "https://github.com/apple/swift-system", from: "1.8.0"),
+        .package(url: "https://github.com/swiftlang/swift-docc-plugin", from: "1.5.0"),
+    ],
+    targets: [
+        // Floor C: doors to system libraries.
+        .systemLibrary(name: "CElfutils", pkgConfig: "libdw", providers: [.apt(["libdw-dev"])]),
+        .target(name: "CGuestMemory"),
+
+        // Floor 0: each knows one subject and none of the others.
+        .target(name: "GuestMemory", dependencies: ["CGuestMemory", systemPackage], swiftSettings: strict),
+        .target(name: "QMP", dependencies: [nioCore, nioPosix], swiftSettings: strict),
+        .target(name: "GDBRemote", dependencies: [nioCore, nioPosix], swiftSettings: strict),
+        .target(name: "KernelImage", dependencies: ["CElfutils", systemPackage], swiftSettings: strict),
+
+        // Floor 2: the product.
+        .target(
+            name: "FrameInspect",
+            dependencies: ["GuestMemory", "QMP", "GDBRemote", "KernelImage", nioCore, nioPosix, systemPackage],
+            resources: [.embedInCode("Profile/Resources/strat9.json")],
+            swiftSettings: strict),
+
+        // Floor 3: the program.
+        .executableTarget(
+            name: "inspectd", dependencies: ["FrameInspect", argumentParser, systemPackage], swiftSettings: strict),
+
+        // Tests.
+        .target(
+            name: "GuestTesting", dependencies: [systemPackage, "GuestMemory", nioCore, nioPosix],
+            path: "Tests/GuestTesting", swiftSettings: strict),
+        .testTarget(name: "GuestMemoryTests", dependencies: ["GuestMemory", "GuestTesting"], swiftSettings: strict),
+        .testTarget(name: "QMPTests", dependencies: ["QMP", "GuestTesting", nioEmbedded], swiftSettings: strict),
+        .testTarget(
+            name: "GDBRemoteTests", dependencies: ["GDBRemote", "GuestTesting", nioEmbedded], swiftSettings: strict),
+        .testTarget(name: "KernelImageTests", dependencies: ["KernelImage", "GuestTesting"], swiftSettings: strict),
+        .testTarget(
+            name: "FrameInspectTests", dependencies: ["FrameInspect", "GuestTesting"], swiftSettings: strict),
+        .testTarget(
+            name: "InspectdTests", dependencies: ["inspectd", "FrameInspect", "GuestTesting", argumentParser],
+            swiftSettings: strict),
+        .testTarget(
+            name: "GuestTests", dependencies: ["FrameInspect", "GuestTesting", "QMP", "GDBRemote", "KernelImage"],
+            swiftSettings: strict),
+    ]
+)

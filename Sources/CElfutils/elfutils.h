@@ -1,0 +1,8 @@
+#pragma once
+#include <dwarf.h>
+#include <elf.h>
+#include <elfutils/libdw.h>
+#include <elfutils/libdwfl.h>
+#include <elfutils/libdwelf.h>
+#include <gelf.h>
+#include <libelf.h>

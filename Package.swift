@@ -35,6 +35,7 @@ let package = Package(
         // Floor C: doors to system libraries.
         .systemLibrary(name: "CElfutils", pkgConfig: "libdw", providers: [.apt(["libdw-dev"])]),
         .target(name: "CGuestMemory"),
+        .target(name: "CRestorer"),
 
         // Floor 0: each knows one subject and none of the others.
         .target(name: "GuestMemory", dependencies: ["CGuestMemory", systemPackage], swiftSettings: strict),
@@ -45,7 +46,9 @@ let package = Package(
         // Floor 2: the product.
         .target(
             name: "FrameInspect",
-            dependencies: ["GuestMemory", "QMP", "GDBRemote", "KernelImage", nioCore, nioPosix, systemPackage],
+            dependencies: [
+                "CRestorer", "GuestMemory", "QMP", "GDBRemote", "KernelImage", nioCore, nioPosix, systemPackage,
+            ],
             resources: [.embedInCode("Profile/Resources/strat9.json")],
             swiftSettings: strict),
 

@@ -50,7 +50,9 @@ public struct RAMMap: Hashable, Sendable, Codable {
         var position = address
         var remaining = count
         while remaining > 0 {
-            guard let region = region(containing: position) else { throw .notRAM(at: position, count: remaining, map: self) }
+            guard let region = region(containing: position) else {
+                throw .notRAM(at: position, count: remaining, map: self)
+            }
             let offset = position.rawValue &- region.start.rawValue
             let length = min(remaining, region.length &- offset)
             pieces.append(RAMPiece(region: region, offset: offset, address: position, count: length))

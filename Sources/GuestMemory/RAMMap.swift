@@ -28,7 +28,9 @@ public struct RAMMap: Hashable, Sendable, Codable {
     /// The first address behind the last region; 0 where there is none.
     public var end: PhysicalAddress { regions.last?.end ?? PhysicalAddress(0) }
 
-    /// The region that holds `address`, or nil for holes, devices and everything past RAM. O(log n).
+    /// The region that holds `address`, or nil for holes, devices and everything past RAM.
+    ///
+    /// O(log n).
     public func region(containing address: PhysicalAddress) -> RAMRegion? {
         var low = 0
         var high = regions.count

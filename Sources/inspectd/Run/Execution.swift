@@ -1,0 +1,31 @@
+import ArgumentParser
+import Glibc
+
+/// Runs the body of a command: signals, errors as sentences, exit status.
+enum Execution {
+    /// Runs `body`; an error or signal ends as ArgumentParser's exit code after its sentence is on standard error.
+    static func run(_ output: OutputOptions, _ body: @escaping @Sendable () async throws -> Void) async throws {
+        let interruption = Interruption()
+        do {
+            try await interruption.run(body)
+            if let number = interruption.signal { throw ExitCode(128 + number) }
+        } catch let error as ExitCode {
+            throw error
+        } catch {
+            let status = ExitStatus(error)
+            if let number = interruption.signal, status == .interrupted { throw ExitCode(128 + number) }
+            if let error = error as? OutputError, error.code == .closed { endByBrokenPipe() }
+            let terminal = Terminal(descriptor: 2, colour: output.color)
+            let text = ErrorReport.text(for: error, isVerbose: output.verbose, style: terminal.style)
+            _ = text.withCString { write(2, $0, strlen($0)) }
+            throw interruption.signal.map { ExitCode(128 + $0) } ?? status.exitCode
+        }
+    }
+
+    /// Ends as other filters do when their reader goes: by SIGPIPE, which shells show as 141, without a word.
+    private static func endByBrokenPipe() -> Never {
+        signal(SIGPIPE, SIG_DFL)
+        raise(SIGPIPE)
+        _exit(141)
+    }
+}

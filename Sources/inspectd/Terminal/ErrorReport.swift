@@ -1,0 +1,26 @@
+import GuestMemory
+
+/// An error as people read it: one sentence, and with `-v` what lies underneath, each cause deeper.
+enum ErrorReport {
+    /// The lines for standard error, with a line end each.
+    static func text(for error: any Error, isVerbose: Bool, style: Style) -> String {
+        var lines = [style.paint("inspectd:", .bad) + " " + DisplayText.harmless(String(describing: error))]
+        if isVerbose {
+            var depth = 1
+            var current = cause(of: error)
+            while let error = current, depth <= 8 {
+                let sentence = DisplayText.harmless(String(describing: error))
+                lines.append(String(repeating: "  ", count: depth) + style.paint("because:", .dim) + " " + sentence)
+                current = cause(of: error)
+                depth += 1
+            }
+        }
+        return lines.joined(separator: "\n") + "\n"
+    }
+
+    /// What lies underneath an error, where it says so.
+    static func cause(of error: any Error) -> (any Error)? {
+        if let error = error as? MemoryError { return error.cause }
+        return nil
+    }
+}

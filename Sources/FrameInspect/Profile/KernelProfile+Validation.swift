@@ -1,0 +1,191 @@
+extension KernelProfile {
+    /// Checks that the parts fit together.
+    ///
+    /// - Throws: ``ProfileError`` with code `.invalid` and the path of the first key that cannot be.
+    public func validate() throws(ProfileError) {
+        guard !name.isEmpty else { throw .invalid("name", "is empty") }
+        guard architecture == "x86_64" else {
+            throw .invalid("architecture", "is \"\(architecture)\"; only x86_64 is supported")
+        }
+        guard pageSize == 4096 else { throw .invalid("pageSize", "is \(pageSize); only 4096 is supported") }
+        guard (0...40).contains(maxOrder) else {
+            throw .invalid("maxOrder", "is \(maxOrder); it must be within 0...40")
+        }
+        for (name, symbol) in anchors.sorted(by: { $0.key < $1.key }) where symbol.isEmpty {
+            throw .invalid("anchors.\(name)", "is empty; write the path of a symbol, without the crate")
+        }
+        try validateTable()
+        try validateSlot()
+        try validate(bits: flags, path: "flags", field: .flags)
+        try validate(bits: guards, path: "guards", field: .guard)
+        try validateVtable()
+        try checkAnchor(directMap, "directMap")
+        try checkAnchor(zones?.allocator, "zones.allocator")
+        try checkAnchor(frameCaches?.anchor, "frameCaches.anchor")
+    }
+
+    private func checkAnchor(_ name: String?, _ path: String) throws(ProfileError) {
+        guard let name, anchors[name] == nil else { return }
+        let candidate = Suggestion.closest(to: name, among: Array(anchors.keys)).map { "; did you mean \($0)?" } ?? ""
+        throw .invalid(path, "names the anchor \"\(name)\", which \"anchors\" does not have\(candidate)")
+    }
+
+    private func validateTable() throws(ProfileError) {
+        switch table.location {
+        case .pointer(let anchor): try checkAnchor(anchor, "table.base.anchor")
+        case .symbol(let anchor): try checkAnchor(anchor, "table.base.symbol")
+        case .virtual: break
+        case nil: throw .invalid("table.base", "needs exactly one of anchor, symbol and virtualAddress")
+        }
+        switch table.slotCount {
+        case .scalar(let anchor): try checkAnchor(anchor, "table.count.anchor")
+        case .range(let start, let end, _):
+            try checkAnchor(start, "table.count.start")
+            try checkAnchor(end, "table.count.end")
+        case .size(let anchor, _): try checkAnchor(anchor, "table.count.sizeOf")
+        case .fixed: break
+        case nil: throw .invalid("table.count", "needs exactly one of anchor, fixed, sizeOf, and start with end")
+        }
+        if table.count.unit?.value == 0 { throw .invalid("table.count.unit", "is 0; a slot has at least 1 byte") }
+        if let base = table.indexBase?.value, base > 1 << 52 {
+            throw .invalid("table.indexBase", "is past the last frame number")
+        }
+    }
+
+    private func validateSlot() throws(ProfileError) {
+        guard FrameLayout.strides.contains(slot.stride) else {
+            throw .invalid(
+                "slot.stride", "is \(slot.stride); slots have \(FrameLayout.strides.lowerBound) to 4096 bytes")
+        }
+        guard slot.fields.flags != nil || slot.fields.refcount != nil else {
+            throw .invalid("slot.fields", "needs flags or refcount: without both nothing can be said of a frame")
+        }
+        for field in SlotField.allCases {
+            guard let place = slot[field] else { continue }
+            let path = "slot.fields.\(field.rawValue)"
+            try validate(place, path: path)
+            guard place.offset <= slot.stride - place.width else {
+                throw .invalid(
+                    path,
+                    "bytes \(place.offset)..<\(place.offset + place.width) reach beyond the slot of \(slot.stride) bytes"
+                )
+            }
+        }
+        try checkOverlap()
+        if let unused = references.unused, let refcount = slot.fields.refcount, refcount.width < 8,
+            unused.value >> UInt64(refcount.width * 8) != 0
+        {
+            throw .invalid(
+                "references.unused", "\(unused) does not fit the \(refcount.width) bytes of slot.fields.refcount")
+        }
+        if slot.fields.next != nil || slot.fields.prev != nil, linkNone == nil {
+            throw .invalid("linkNone", "is missing: the slot has links, so say which value means none")
+        }
+    }
+
+    private func validate(_ place: FieldProfile, path: String) throws(ProfileError) {
+        guard [1, 2, 4, 8].contains(place.width) else {
+            throw .invalid("\(path).width", "is \(place.width); it must be 1, 2, 4 or 8")
+        }
+        guard (0...4096).contains(place.offset) else {
+            throw .invalid("\(path).offset", "is \(place.offset); it must be within the slot")
+        }
+        let shift = place.shift ?? 0
+        guard (0..<place.width * 8).contains(shift) else {
+            throw .invalid("\(path).shift", "is \(shift); the field has \(place.width * 8) bits")
+        }
+        if let bits = place.bits, bits < 1 || bits > place.width * 8 - shift {
+            throw .invalid("\(path).bits", "is \(bits); \(place.width * 8 - shift) are left above the shift")
+        }
+    }
+
+    private func checkOverlap() throws(ProfileError) {
+        let fields = SlotField.allCases
+        for (index, first) in fields.enumerated() {
+            for second in fields[(index + 1)...] {
+                guard let left = slot[first], let right = slot[second] else { continue }
+                let leftBits = left.firstBit..<left.firstBit + left.bitCount
+                let rightBits = right.firstBit..<right.firstBit + right.bitCount
+                if leftBits.overlaps(rightBits) {
+                    throw .invalid("slot.fields.\(second.rawValue)", "overlaps slot.fields.\(first.rawValue)")
+                }
+            }
+        }
+    }
+
+    private func validate(bits: [FlagBit], path: String, field: SlotField) throws(ProfileError) {
+        let available = slot[field]?.bitCount ?? 0
+        var names: [String: Int] = [:]
+        var numbers: [Int: String] = [:]
+        var roles: Set<FlagBit.Role> = []
+        var letters: Set<String> = []
+        for (index, bit) in bits.enumerated() {
+            let place = "\(path)[\(index)]"
+            guard bit.name.utf8.allSatisfy({ $0.isNameByte }), !bit.name.isEmpty else {
+                throw .invalid("\(place).name", "\"\(bit.name)\" is not a name: letters, digits and _ only")
+            }
+            if names.updateValue(index, forKey: bit.name.uppercased()) != nil {
+                throw .invalid("\(place).name", "\(bit.name) occurs twice")
+            }
+            guard (0..<available).contains(bit.bit) else {
+                let reason = available == 0 ? "the slot has no such field" : "the field has \(available) bits"
+                throw .invalid("\(place).bit", "is \(bit.bit), but \(reason)")
+            }
+            if let other = numbers.updateValue(bit.name, forKey: bit.bit) {
+                throw .invalid("\(place).bit", "\(bit.name) and \(other) overlap: both are bit \(bit.bit)")
+            }
+            guard bit.letter.count == 1 else { throw .invalid("\(place).letter", "must be a single character") }
+            if !letters.insert(bit.letter).inserted {
+                throw .invalid("\(place).letter", "\"\(bit.letter)\" stands for two bits")
+            }
+            if let role = bit.role, !roles.insert(role).inserted {
+                throw .invalid("\(place).role", "\(role.rawValue) is taken by another bit")
+            }
+        }
+    }
+
+    private func validateVtable() throws(ProfileError) {
+        guard let vtable else { return }
+        try checkAnchor(vtable.defaultAnchor, "vtable.defaultAnchor")
+        guard (8...4096).contains(vtable.size) else {
+            throw .invalid("vtable.size", "is \(vtable.size); it must be within 8...4096")
+        }
+        guard vtable.alignment > 0, vtable.alignment <= 4096, vtable.alignment & (vtable.alignment - 1) == 0 else {
+            throw .invalid("vtable.alignment", "is \(vtable.alignment); it must be a power of two up to 4096")
+        }
+        for (name, hook) in [("onLastRef", vtable.onLastRef), ("onUnmap", vtable.onUnmap)] {
+            guard let hook else { continue }
+            guard hook.width == 8, hook.shift == nil, hook.bits == nil else {
+                throw .invalid("vtable.\(name).width", "must be 8: hooks are addresses")
+            }
+            guard hook.offset >= 0, hook.offset <= vtable.size - 8 else {
+                throw .invalid(
+                    "vtable.\(name).offset", "\(hook.offset) reaches beyond the vtable's \(vtable.size) bytes")
+            }
+        }
+        if let reserved = vtable.reserved {
+            guard (0...512).contains(reserved.count), (0...vtable.size).contains(reserved.offset),
+                reserved.offset + reserved.count * 8 <= vtable.size
+            else { throw .invalid("vtable.reserved", "reaches beyond the vtable's \(vtable.size) bytes") }
+        }
+    }
+}
+
+extension FieldProfile {
+    /// Number of the field's first bit from the beginning of the slot.
+    var firstBit: Int { offset * 8 + (shift ?? 0) }
+
+    /// Number of bits.
+    var bitCount: Int { bits ?? (width * 8 - (shift ?? 0)) }
+}
+
+extension UInt8 {
+    /// Whether the byte may stand in a name: letters, digits and `_`.
+    var isNameByte: Bool {
+        switch self {
+        case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"): true
+        case UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "_"): true
+        default: false
+        }
+    }
+}

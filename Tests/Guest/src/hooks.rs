@@ -47,18 +47,24 @@ const fn vtable(on_last_ref: Option<fn(PhysAddr)>, on_unmap: Option<fn(PhysAddr)
 }
 
 #[used]
+#[link_section = ".rodata.vtables"]
 pub static COUNT_VTABLE: FrameMetaVtable = vtable(Some(count_last_ref), None);
 #[used]
+#[link_section = ".rodata.vtables"]
 pub static LOG_VTABLE: FrameMetaVtable = vtable(None, Some(log_unmap));
 #[used]
+#[link_section = ".rodata.vtables"]
 pub static SCRUB_VTABLE: FrameMetaVtable = vtable(None, Some(scrub_unmap));
 #[used]
+#[link_section = ".rodata.vtables"]
 pub static DMA_VTABLE: FrameMetaVtable = vtable(Some(dma_fence_last_ref), Some(scrub_unmap));
 /// Installed by hand only: it does nothing.
 #[used]
+#[link_section = ".rodata.vtables"]
 pub static EMPTY_VTABLE: FrameMetaVtable = vtable(None, None);
 /// Installed by hand only: a reserved word is set.
 #[used]
+#[link_section = ".rodata.vtables"]
 pub static RESERVED_VTABLE: FrameMetaVtable =
     FrameMetaVtable { on_last_ref: Some(count_last_ref), on_unmap: None, reserved: [0, 0, 0x5eed, 0, 0, 0] };
 /// Installed by hand only: it lies in writable data.

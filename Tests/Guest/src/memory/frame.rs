@@ -35,6 +35,7 @@ pub struct FrameMetaVtable {
 const _: () = assert!(core::mem::size_of::<FrameMetaVtable>() == 64);
 
 #[used]
+#[link_section = ".rodata.vtables"]
 pub static DEFAULT_FRAME_META_VTABLE: FrameMetaVtable =
     FrameMetaVtable { on_last_ref: None, on_unmap: None, reserved: [0; 6] };
 /// Virtual address of slot 0; 0 until the table is set up.

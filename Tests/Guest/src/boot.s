@@ -79,9 +79,8 @@ pvh_start:
     movl %ebp, %edi
     xorl %ebp, %ebp
     movabsq $kmain, %rax
-    callq *%rax
-5:  hlt
-    jmp 5b
+    pushq $0                        # where a backtrace ends
+    jmpq *%rax
 
 .balign 8
 boot_gdt:
@@ -125,7 +124,8 @@ ap_start:
     movq ap_argument - ap_start + 0x8000, %rdi
     movq ap_entry - ap_start + 0x8000, %rax
     xorl %ebp, %ebp
-    callq *%rax
+    pushq $0
+    jmpq *%rax
 .balign 8
 ap_gdt:
     .quad 0, 0x00cf9a000000ffff, 0x00cf92000000ffff, 0x00af9a000000ffff

@@ -272,7 +272,7 @@ fn table(_request: &Request, out: &mut Out) -> Answer {
     }
     done(out, |out| {
         out.number("count", count);
-        out.number("runs", runs);
+        out.number("run_count", runs);
     })
 }
 

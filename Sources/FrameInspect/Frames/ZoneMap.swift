@@ -39,7 +39,9 @@ public struct ZoneMap: Hashable, Sendable {
         self.parts = sorted
     }
 
-    /// The zone of a frame; nil where none manages it. O(log n).
+    /// The zone of a frame; nil where none manages it.
+    ///
+    /// O(log n).
     public func zone(of frame: FrameNumber) -> Int? {
         let index = index(at: frame.rawValue)
         guard index < parts.count, parts[index].start <= frame.rawValue else { return nil }

@@ -67,7 +67,7 @@ struct FilterParser {
         depth += 1
         defer { depth -= 1 }
         guard depth <= FilterParser.maximumDepth else {
-            throw failure("parentheses are nested more than \(FilterParser.maximumDepth) deep")
+            throw failure("parentheses and negations are nested more than \(FilterParser.maximumDepth) deep")
         }
         switch current.kind {
         case .not:
@@ -142,10 +142,12 @@ struct FilterParser {
         case (.state, .stateName(let states)), (.stateName(let states), .state):
             try equality(.state(states), "a state")
         case (.zone, .zoneName(let zones)), (.zoneName(let zones), .zone): try equality(.zone(zones), "a zone")
+        case (.absent, .zone): try equality(.zone(FrameFilter.Set64(bits: 1 << 63)), "a zone")
         case (.state, _), (_, .state):
             throw failure("state is compared with the name of a state: \(stateNames.joined(separator: ", "))", at: sign)
         case (.zone, _), (_, .zone):
-            throw failure("zone is compared with the name of a zone: \(zoneNames.joined(separator: ", "))", at: sign)
+            let known = (zoneNames + ["none"]).joined(separator: ", ")
+            throw failure("zone is compared with the name of a zone: \(known)", at: sign)
         case (.number, .number): throw failure("both sides are numbers; one must be a field of the frame", at: start)
         default: throw failure("these two cannot be compared", at: sign)
         }
@@ -168,10 +170,12 @@ struct FilterParser {
     private func side(named name: String, _ token: FilterToken, _ other: Side?) throws(FilterError) -> Side {
         let lower = name.lowercased()
         if lower.hasPrefix("flags.") {
-            return .bits(layout.flags, try bit(name.dropFirst(6), layout.flagBits, "flag", token))
+            return .bits(layout.flags, try bit(name.dropFirst(6), of: layout.flags, layout.flagBits, "flag", token))
         }
         if lower.hasPrefix("guard.") {
-            return .bits(layout.guardField, try bit(name.dropFirst(6), layout.guardBits, "guard bit", token))
+            return .bits(
+                layout.guardField,
+                try bit(name.dropFirst(6), of: layout.guardField, layout.guardBits, "guard bit", token))
         }
         if case .zone? = other, let zone = zone(named: lower) { return .zoneName(zone) }
         if let field = field(named: lower) {
@@ -202,10 +206,13 @@ struct FilterParser {
     }
 
     private func bit(
-        _ name: Substring, _ bits: [FlagBit], _ what: String, _ token: FilterToken
+        _ name: Substring, of field: FieldLayout, _ bits: [FlagBit], _ what: String, _ token: FilterToken
     ) throws(FilterError) -> UInt64 {
+        guard field.isPresent else { throw failure("this kernel's slots have no \(what)s", at: token) }
         if let found = bits.first(where: { $0.name.lowercased() == name.lowercased() }) { return found.mask }
-        if name.lowercased().hasPrefix("bit"), let number = UInt64(name.dropFirst(3)), number < 64 {
+        if name.lowercased().hasPrefix("bit"), let number = UInt64(name.dropFirst(3)),
+            number < field.mask.nonzeroBitCount
+        {
             return 1 << number
         }
         let names = bits.map(\.name)
@@ -257,7 +264,10 @@ struct FilterParser {
 
     private func zone(named name: String) -> FrameFilter.Set64? {
         if name == "none" { return FrameFilter.Set64(bits: 1 << 63) }
-        guard let index = zoneNames.firstIndex(where: { $0.lowercased() == name }), index < 63 else { return nil }
-        return FrameFilter.Set64(bits: 1 << UInt64(index))
+        // Zones of several memory nodes may share a name.
+        let bits = zoneNames.prefix(63).enumerated().reduce(0 as UInt64) { bits, zone in
+            zone.element.lowercased() == name ? bits | 1 << UInt64(zone.offset) : bits
+        }
+        return bits == 0 ? nil : FrameFilter.Set64(bits: bits)
     }
 }

@@ -77,7 +77,7 @@ struct FilterToken: Hashable, Sendable {
                     }
                     add(.number(value), end - position)
                 } else {
-                    switch word {
+                    switch word.lowercased() {
                     case "and": add(.and, 3)
                     case "or": add(.or, 2)
                     case "not": add(.not, 3)

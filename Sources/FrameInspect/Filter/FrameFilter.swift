@@ -99,7 +99,9 @@ public struct FrameFilter: Sendable {
         case .isAbsent(let operand): return value(operand, slot, frame) == nil
         case .anyBit(let field, let mask): return field.load(slot) & mask != 0
         case .state(let states): return states.contains(Int(state.rawValue))
-        case .zone(let wanted): return wanted.contains(zones.zone(of: frame) ?? 63)
+        case .zone(let wanted):
+            guard let zone = zones.zone(of: frame) else { return wanted.contains(63) }
+            return zone < 63 && wanted.contains(zone)
         }
     }
 

@@ -2,8 +2,8 @@ internal import GuestMemory
 
 /// Folds the frames of a table into blocks: the head's slot stands for all frames of its block.
 ///
-/// A frame whose slot does not belong to the block before it begins one of its own; neighbouring frames that were never
-/// managed are one block.
+/// A frame whose slot does not belong to the block before it begins one of its own, and so does one that is poisoned or
+/// contradicts itself inside a sound block; neighbouring frames that were never managed are one block.
 public struct FrameBlocks: Sendable {
     /// A block.
     public struct Block: Hashable, Sendable {
@@ -58,9 +58,15 @@ public struct FrameBlocks: Sendable {
     private func belongs(_ slot: MetaSlot, _ frame: UInt64, _ state: FrameState, to block: Block) -> Bool {
         guard block.start &+ block.count == frame else { return false }
         if state == .unmanaged { return block.state == .unmanaged }
-        guard block.state != .unmanaged, slot.order == block.slot.order, slot.order < 40 else { return false }
-        guard block.count < 1 &<< UInt64(slot.order) else { return false }
-        if block.state.isFree { return state == .freeInterior }
-        return !state.isFree && FrameLayout.isHead(block.start, order: UInt64(slot.order))
+        guard block.state != .unmanaged, slot.order == block.slot.order, slot.order < 64 else { return false }
+        guard frame >> UInt64(slot.order) == block.start >> UInt64(slot.order) else { return false }
+        switch state {
+        case .freeInterior: return block.state.isFree
+        case .blockPage: return !block.state.isFree && block.state != .inconsistent
+        // Poison and contradictions are never hidden inside a sound block.
+        case .poisoned: return block.state == .poisoned || block.state == .quarantined
+        case .quarantined, .inconsistent: return block.state == state
+        default: return false
+        }
     }
 }

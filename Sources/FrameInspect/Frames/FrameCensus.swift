@@ -77,14 +77,11 @@ public struct FrameCensus: Sendable {
                 if let contradiction = kind.verdict.contradiction {
                     contradictions[contradiction, default: 0] &+= count
                 }
-                guard let key = kind.key else {
-                    references[.other, default: 0] &+= count
-                    continue
-                }
-                if key.bits & SlotKinds.Key.vtable != 0 { withVtable &+= count }
+                if kind.hasVtable { withVtable &+= count }
                 guard kind.verdict.state != .unmanaged else { continue }
-                orders[key.order, default: 0] &+= count
-                references[FrameSummary.References(stored: key.refcount, layout: layout), default: 0] &+= count
+                orders[kind.order, default: 0] &+= count
+                let number = kind.key.map { FrameSummary.References(stored: $0.refcount, layout: layout) } ?? .other
+                references[number, default: 0] &+= count
             }
             for (state, found) in [(FrameState.freeListed, listed[row]), (.freeCached, cached[row])] where found > 0 {
                 rowStates[state, default: 0] &+= found

@@ -71,7 +71,7 @@ public struct FrameLayout: Hashable, Sendable {
     /// - Parameters:
     ///   - stride: Size of the slot type; nil, or a profile with a fixed stride: the profile's.
     ///   - placements: Every field that was found; those left out do not exist. Nil: the profile's own offsets.
-    /// - Throws: ``ProfileError`` with code `.layout` when a field does not fit its slot.
+    /// - Throws: ``ProfileError`` with code `.layout` when a field does not fit its slot, or a sentinel its field.
     public init(
         profile: KernelProfile, stride: Int? = nil, placements: [SlotField: Placement]? = nil
     ) throws(ProfileError) {
@@ -140,6 +140,9 @@ public struct FrameLayout: Hashable, Sendable {
         poisonedMask = mask(.poisoned)
         guardPoisonedMask =
             profile.guards.filter { $0.role == .poisoned }.reduce(0) { $0 | $1.mask } & guardField.mask
+        if let misfit = profile.firstSentinel(thatDoesNotFit: { self[$0].mask }) {
+            throw ProfileError(.layout, "profile key \(misfit.path): \(misfit.message)", path: misfit.path)
+        }
     }
 
     /// Where a field is.

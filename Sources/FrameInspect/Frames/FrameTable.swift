@@ -41,8 +41,14 @@ public struct FrameTable: Sendable {
         moved: [FrameNumber] = []
     ) async throws(MemoryError) {
         let layout = reader.layout
-        guard let count = Int(exactly: reader.placement.slotCount) else {
-            throw MemoryError(.malformed, "a frame table of \(reader.placement.slotCount) slots cannot be held")
+        // What does not fit the guest's memory was never there: a bound for the columns.
+        guard reader.placement.byteCount <= reader.memory.map.totalBytes,
+            let count = Int(exactly: reader.placement.slotCount)
+        else {
+            throw MemoryError(
+                .malformed,
+                "a frame table of \(reader.placement.slotCount) slots does not fit the guest's "
+                    + "\(reader.memory.map.totalBytes) bytes of RAM")
         }
         func column(_ field: FieldLayout) -> FrameColumn {
             FrameColumn(width: field.isPresent ? field.width : 0, count: count)

@@ -27,11 +27,17 @@ public struct FrameTableReader: Sendable {
     /// A slot that straddles two pieces of memory is put together. The bytes may be guest memory itself: they stay as they
     /// are only while the guest is stopped.
     ///
-    /// - Throws: ``MemoryError`` of the source; `.notRAM` for slots behind the last one.
+    /// - Throws: ``MemoryError`` of the source; `.notRAM` for slots behind the last one; `.malformed` where the source gives
+    ///   too few bytes or the placement is for another stride.
     public func forEachBatch(
         in slots: Range<UInt64>, _ body: (SlotBatch) throws(MemoryError) -> Bool
     ) async throws(MemoryError) {
         guard !slots.isEmpty else { return }
+        guard layout.stride == placement.stride else {
+            throw MemoryError(
+                .malformed,
+                "the frame table was located for slots of \(placement.stride) bytes, but they have \(layout.stride)")
+        }
         guard slots.upperBound <= placement.slotCount else {
             throw MemoryError(
                 .notRAM,
@@ -79,10 +85,20 @@ public struct FrameTableReader: Sendable {
                 return true
             }
         }
+        guard !goesOn || index == slots.upperBound else {
+            throw MemoryError(
+                .malformed, "the memory source ended before slot \(index); slots \(slots) were asked for")
+        }
     }
 
     /// The bytes of one slot.
+    ///
+    /// - Throws: ``MemoryError`` as ``forEachBatch(in:_:)`` does.
     public func bytes(ofSlot index: UInt64) async throws(MemoryError) -> [UInt8] {
+        guard index < placement.slotCount else {
+            throw MemoryError(
+                .notRAM, "the frame table has \(placement.slotCount) slots; slot \(index) is behind its end")
+        }
         var result: [UInt8] = []
         try await forEachBatch(in: index..<(index &+ 1)) { (batch) throws(MemoryError) in
             result = [UInt8](UnsafeRawBufferPointer(start: batch.base, count: layout.stride))

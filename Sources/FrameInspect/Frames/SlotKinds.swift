@@ -5,7 +5,8 @@ internal import GuestMemory
 /// A table has millions of slots but few kinds, and neighbours are mostly of the same one: a run of equal slots costs one
 /// comparison each, the state is worked out once per kind.
 struct SlotKinds: Sendable {
-    /// How many kinds are told apart; a table of random bytes has more, and its rest is counted by state only.
+    /// How many kinds are told apart; in a table of random bytes, which has more, the rest is
+    /// told apart by state, order and whether there is a vtable.
     static let limit = 1 << 14
 
     /// What two slots of a kind agree in.
@@ -38,6 +39,17 @@ struct SlotKinds: Sendable {
         var key: Key?
         /// Their state.
         var verdict: FrameVerdict
+        /// Their order.
+        var order: UInt8
+        /// Whether they have a vtable of their own.
+        var hasVtable: Bool
+    }
+
+    /// What is still told apart once there are too many kinds.
+    private struct RestKey: Hashable, Sendable {
+        var verdict: FrameVerdict
+        var order: UInt8
+        var hasVtable: Bool
     }
 
     let layout: FrameLayout
@@ -45,8 +57,8 @@ struct SlotKinds: Sendable {
     private(set) var kinds: [Kind] = []
     /// Index of a kind by hash, open addressing; -1 where there is none.
     private var places = [Int32](repeating: -1, count: 1024)
-    /// Kinds of the rest, by verdict.
-    private var rest: [FrameVerdict: Int] = [:]
+    /// Kinds of the rest.
+    private var rest: [RestKey: Int] = [:]
 
     init(layout: FrameLayout) { self.layout = layout }
 
@@ -119,17 +131,20 @@ struct SlotKinds: Sendable {
                 vtable: key.bits & Key.vtable != 0 ? ~layout.vtableDefault : layout.vtableDefault,
                 isLinked: key.bits & Key.linked != 0, isHead: key.bits & Key.head != 0,
                 wasClaimed: key.bits & Key.claimed != 0))
-        guard kinds.count < SlotKinds.limit else { return indexOfRest(verdict) }
+        let hasVtable = key.bits & Key.vtable != 0
+        guard kinds.count < SlotKinds.limit else {
+            return indexOfRest(RestKey(verdict: verdict, order: key.order, hasVtable: hasVtable))
+        }
         places[place] = Int32(kinds.count)
-        kinds.append(Kind(key: key, verdict: verdict))
+        kinds.append(Kind(key: key, verdict: verdict, order: key.order, hasVtable: hasVtable))
         if kinds.count * 2 > places.count { grow() }
         return kinds.count - 1
     }
 
-    private mutating func indexOfRest(_ verdict: FrameVerdict) -> Int {
-        if let known = rest[verdict] { return known }
-        kinds.append(Kind(key: nil, verdict: verdict))
-        rest[verdict] = kinds.count - 1
+    private mutating func indexOfRest(_ key: RestKey) -> Int {
+        if let known = rest[key] { return known }
+        kinds.append(Kind(key: nil, verdict: key.verdict, order: key.order, hasVtable: key.hasVtable))
+        rest[key] = kinds.count - 1
         return kinds.count - 1
     }
 

@@ -35,11 +35,12 @@ public struct TablePlacement: Hashable, Sendable {
         var joined: [Run] = []
         var end: UInt64 = 0
         for run in runs where run.count > 0 {
-            guard run.offset == end, run.address.advanced(by: run.count) != nil else {
+            let (runEnd, overflow) = run.offset.addingReportingOverflow(run.count)
+            guard run.offset == end, !overflow, run.address.advanced(by: run.count) != nil else {
                 throw MemoryError(
                     .malformed, "the frame table's pieces leave a gap at offset \(end)", at: run.address)
             }
-            end = run.offset &+ run.count
+            end = runEnd
             if let last = joined.last, last.address.rawValue &+ last.count == run.address.rawValue {
                 joined[joined.count - 1].count &+= run.count
             } else {

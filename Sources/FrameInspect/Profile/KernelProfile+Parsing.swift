@@ -30,10 +30,9 @@ extension KernelProfile {
             } catch DecodingError.keyNotFound(let key, let context) {
                 throw ProfileError.missing(key, context, in: tree)
             }
-            // What is encoded again has every key that was understood.
-            let understood = try JSONDecoder().decode(JSONTree.self, from: JSONEncoder().encode(profile))
-            if let (path, known) = tree.firstKey(missingIn: understood) {
-                throw ProfileError.unknownKey(path, known: known)
+            let keys = try JSONDecoder().decode(JSONTree.self, from: JSONEncoder().encode(KernelProfile.template))
+            if let (path, key, known) = tree.firstKey(missingIn: keys) {
+                throw ProfileError.unknownKey(path, key: key, known: known)
             }
             try profile.validate()
             self = profile
@@ -75,11 +74,13 @@ extension ProfileError {
         _ key: any CodingKey, _ context: DecodingError.Context, in tree: JSONTree
     ) -> ProfileError {
         let path = path(context.codingPath + [key])
-        return ProfileError(.missingKey, "the profile has no key \(path), which is needed", path: path)
+        var siblings: [String] = []
+        if case .object(let members)? = tree[context.codingPath] { siblings = Array(members.keys) }
+        let hint = Suggestion.closest(to: key.stringValue, among: siblings).map { "; is it written \($0) there?" } ?? ""
+        return ProfileError(.missingKey, "the profile has no key \(path), which is needed\(hint)", path: path)
     }
 
-    fileprivate static func unknownKey(_ path: String, known: [String]) -> ProfileError {
-        let key = path.split(separator: ".").last.map(String.init) ?? path
+    fileprivate static func unknownKey(_ path: String, key: String, known: [String]) -> ProfileError {
         let candidate = Suggestion.closest(to: key, among: known)
         let hint = candidate.map { "did you mean \($0)?" } ?? "known there: \(known.joined(separator: ", "))"
         return ProfileError(.unknownKey, "the profile has a key \(path) that means nothing; \(hint)", path: path)

@@ -43,7 +43,10 @@ extension KernelProfile {
             try checkAnchor(start, "table.count.start")
             try checkAnchor(end, "table.count.end")
         case .size(let anchor, _): try checkAnchor(anchor, "table.count.sizeOf")
-        case .fixed: break
+        case .fixed(let number):
+            guard (1...1 << 52).contains(number) else {
+                throw .invalid("table.count.fixed", "is \(number); a table has 1 to 2^52 slots")
+            }
         case nil: throw .invalid("table.count", "needs exactly one of anchor, fixed, sizeOf, and start with end")
         }
         if table.count.unit?.value == 0 { throw .invalid("table.count.unit", "is 0; a slot has at least 1 byte") }
@@ -72,15 +75,33 @@ extension KernelProfile {
             }
         }
         try checkOverlap()
-        if let unused = references.unused, let refcount = slot.fields.refcount, refcount.width < 8,
-            unused.value >> UInt64(refcount.width * 8) != 0
-        {
-            throw .invalid(
-                "references.unused", "\(unused) does not fit the \(refcount.width) bytes of slot.fields.refcount")
+        let masks = { (name: SlotField) -> UInt64 in
+            self.slot[name].map { UInt64.max >> UInt64(64 - $0.bitCount) } ?? 0
         }
+        if let misfit = firstSentinel(thatDoesNotFit: masks) { throw .invalid(misfit.path, misfit.message) }
         if slot.fields.next != nil || slot.fields.prev != nil, linkNone == nil {
             throw .invalid("linkNone", "is missing: the slot has links, so say which value means none")
         }
+    }
+
+    /// The first value with a meaning of its own that one of its fields can never hold, given the fields' bits.
+    ///
+    /// Such a mark would never be met: every slot would look counted, linked or hooked.
+    func firstSentinel(thatDoesNotFit mask: (SlotField) -> UInt64) -> (path: String, message: String)? {
+        let sentinels: [(path: String, value: ProfileNumber?, fields: [SlotField])] = [
+            ("references.unused", references.unused, [.refcount]), ("linkNone", linkNone, [.next, .prev]),
+            ("vtable.defaultValue", vtable?.defaultValue, [.vtable]),
+        ]
+        for (path, value, fields) in sentinels {
+            guard let value else { continue }
+            for field in fields where slot[field] != nil {
+                let mask = mask(field)
+                // A field that this build of the kernel does not have has no bits.
+                guard mask != 0, value.value & ~mask != 0 else { continue }
+                return (path, "\(value) does not fit the \(mask.nonzeroBitCount) bits of slot.fields.\(field.rawValue)")
+            }
+        }
+        return nil
     }
 
     private func validate(_ place: FieldProfile, path: String) throws(ProfileError) {

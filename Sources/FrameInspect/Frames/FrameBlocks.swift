@@ -62,7 +62,11 @@ public struct FrameBlocks: Sendable {
         guard frame >> UInt64(slot.order) == block.start >> UInt64(slot.order) else { return false }
         switch state {
         case .freeInterior: return block.state.isFree
-        case .blockPage: return !block.state.isFree && block.state != .inconsistent
+        case .blockPage:
+            switch block.state {
+            case .inconsistent, .poisoned, .quarantined: return false
+            default: return !block.state.isFree
+            }
         // Poison and contradictions are never hidden inside a sound block.
         case .poisoned: return block.state == .poisoned || block.state == .quarantined
         case .quarantined, .inconsistent: return block.state == state

@@ -7,7 +7,9 @@ public struct GetDescriptor: QMPCommand {
     /// The command's name on the wire.
     public static let name = "getfd"
 
-    /// The name; must not begin with a digit. A descriptor that had it before is closed.
+    /// The name, which must not begin with a digit.
+    ///
+    /// A descriptor that had it before is closed.
     public var descriptorName: String
 
     /// A name for the descriptor.

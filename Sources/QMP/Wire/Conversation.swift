@@ -110,7 +110,8 @@ struct Conversation: Sendable {
         case (.negotiating, .reply(id: Self.negotiationID)):
             phase = .ready
             return greeting.map { [.ready($0)] } ?? []
-        case (.negotiating, .failure(let id, let errorClass, let description)) where id == Self.negotiationID || id == nil:
+        case (.negotiating, .failure(let id, let errorClass, let description))
+        where id == Self.negotiationID || id == nil:
             return end(
                 QMPError(
                     .command(class: errorClass),

@@ -1,0 +1,5 @@
+/// What a finished handshake leaves behind.
+struct Handshake: Sendable {
+    var version: QMPVersion
+    var peer: PeerCredentials?
+}

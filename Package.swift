@@ -39,15 +39,17 @@ let package = Package(
 
         // Floor 0: each knows one subject and none of the others.
         .target(name: "GuestMemory", dependencies: ["CGuestMemory", systemPackage], swiftSettings: strict),
+        .target(name: "SocketTransport", dependencies: [nioPosix], swiftSettings: strict),
         .target(name: "QMP", dependencies: [nioCore, nioPosix], swiftSettings: strict),
-        .target(name: "GDBRemote", dependencies: [nioCore, nioPosix], swiftSettings: strict),
+        .target(name: "GDBRemote", dependencies: ["SocketTransport", nioCore, nioPosix], swiftSettings: strict),
         .target(name: "KernelImage", dependencies: ["CElfutils", systemPackage], swiftSettings: strict),
 
         // Floor 2: the product.
         .target(
             name: "FrameInspect",
             dependencies: [
-                "CRestorer", "GuestMemory", "QMP", "GDBRemote", "KernelImage", nioCore, nioPosix, systemPackage,
+                "CRestorer", "CGuestMemory", "GuestMemory", "SocketTransport", "QMP", "GDBRemote", "KernelImage",
+                nioCore, nioPosix, systemPackage,
             ],
             resources: [.embedInCode("Profile/Resources/strat9.json")],
             swiftSettings: strict),

@@ -19,8 +19,8 @@ public struct TablePlacement: Hashable, Sendable {
         }
     }
 
-    /// Virtual address of slot 0.
-    public let base: VirtualAddress
+    /// Virtual address of slot 0; nil where the table was found in physical memory only.
+    public let base: VirtualAddress?
     /// Number of slots.
     public let slotCount: UInt64
     /// Bytes from one slot to the next.
@@ -31,7 +31,7 @@ public struct TablePlacement: Hashable, Sendable {
     /// A table from its pieces; neighbours that are contiguous become one.
     ///
     /// - Throws: ``MemoryError`` with code `.malformed` when the pieces leave a gap or do not hold all slots.
-    public init(base: VirtualAddress, slotCount: UInt64, stride: Int, runs: [Run]) throws(MemoryError) {
+    public init(base: VirtualAddress?, slotCount: UInt64, stride: Int, runs: [Run]) throws(MemoryError) {
         var joined: [Run] = []
         var end: UInt64 = 0
         for run in runs where run.count > 0 {
@@ -61,9 +61,9 @@ public struct TablePlacement: Hashable, Sendable {
     /// Bytes of all slots.
     public var byteCount: UInt64 { slotCount &* UInt64(stride) }
 
-    /// Virtual address of a slot; nil behind the last one.
+    /// Virtual address of a slot; nil behind the last one, or where the table has none.
     public func virtualAddress(ofSlot index: UInt64) -> VirtualAddress? {
-        index < slotCount ? base.advanced(by: index &* UInt64(stride)) : nil
+        index < slotCount ? base?.advanced(by: index &* UInt64(stride)) : nil
     }
 
     /// Physical address of a slot's first byte; nil behind the last one.
@@ -72,6 +72,13 @@ public struct TablePlacement: Hashable, Sendable {
         let offset = index &* UInt64(stride)
         let run = runs[runIndex(containing: offset)]
         return PhysicalAddress(run.address.rawValue &+ (offset &- run.offset))
+    }
+
+    /// The pieces that hold a range of slots, cut to it.
+    func runs(ofSlots slots: Range<UInt64>) -> [Run] {
+        guard slots.upperBound <= slotCount else { return [] }
+        let size = UInt64(stride)
+        return runs(in: slots.lowerBound &* size..<slots.upperBound &* size)
     }
 
     /// The pieces that hold a range of the table's bytes, cut to it.

@@ -1,0 +1,212 @@
+internal import GDBRemote
+internal import GuestMemory
+internal import QMP
+
+/// The connections to one guest: what it can be asked, and stopping it without leaving a trace.
+final class GuestLink: Sendable {
+    /// What the guest was doing when it was found.
+    enum RunState: Hashable, Sendable {
+        /// It ran.
+        case running
+        /// It stood still, for the reason that QEMU gives.
+        case stopped(String)
+        /// Not known: a stub of a newer QEMU does not tell; taken for running.
+        case assumedRunning
+    }
+
+    let qmp: QMPClient?
+    let gdb: GDBClient?
+    let runState: RunState
+    /// QEMU's version, where known.
+    let version: String?
+    private let timeout: Duration
+
+    private init(
+        qmp: QMPClient?, gdb: GDBClient?, runState: RunState, version: String?, timeout: Duration
+    ) {
+        self.qmp = qmp
+        self.gdb = gdb
+        self.runState = runState
+        self.version = version
+        self.timeout = timeout
+    }
+
+    /// Whether the guest ran when it was found.
+    var wasRunning: Bool { if case .stopped = runState { false } else { true } }
+
+    /// Whether we hold the guest stopped all along, because the stub does.
+    var isHeldByStub: Bool { gdb != nil }
+
+    // MARK: Connecting
+
+    /// Connects over QMP, over the stub, or both.
+    ///
+    /// With both, QMP says whether the guest runs and stops it before the stub is touched: no version of QEMU then has
+    /// anything unsolicited to say over the stub.
+    static func connect(_ target: TargetSpecification, usingStub: Bool) async throws(InspectorError) -> GuestLink {
+        guard let address = target.qmp else { return try await connectStub(target) }
+        let qmp = try await connectMonitor(address, target.timeout)
+        let status: RunStatus
+        do {
+            status = try await qmp.execute(QueryStatus(), timeout: target.timeout)
+        } catch {
+            await qmp.close()
+            throw InspectorError(error)
+        }
+        let runState = status.running ? RunState.running : .stopped(status.status.rawValue)
+        let link = GuestLink(
+            qmp: qmp, gdb: nil, runState: runState, version: qmp.version.description, timeout: target.timeout)
+        guard usingStub, let stub = target.gdb else { return link }
+        do {
+            return try await link.addingStub(stub)
+        } catch {
+            await link.leave()
+            throw error
+        }
+    }
+
+    private static func connectMonitor(
+        _ address: QMPAddress, _ timeout: Duration
+    ) async throws(InspectorError) -> QMPClient {
+        do {
+            return try await QMPClient.connect(to: address, timeout: min(timeout, .seconds(5)))
+        } catch {
+            throw InspectorError(error)
+        }
+    }
+
+    private func addingStub(_ address: GDBAddress) async throws(InspectorError) -> GuestLink {
+        if case .running = runState { try await stop() }
+        do {
+            var options = GDBClient.Options()
+            options.timeout = timeout
+            let gdb = try await GDBClient.connect(to: address, options: options)
+            return GuestLink(qmp: qmp, gdb: gdb, runState: runState, version: version, timeout: timeout)
+        } catch {
+            throw InspectorError(error)
+        }
+    }
+
+    private static func connectStub(_ target: TargetSpecification) async throws(InspectorError) -> GuestLink {
+        guard let address = target.gdb else {
+            throw InspectorError(.usage, "no guest was named: give --qmp, --gdb or --core")
+        }
+        do {
+            var options = GDBClient.Options()
+            options.timeout = target.timeout
+            let gdb = try await GDBClient.connect(to: address, options: options)
+            let (state, version) = await stubState(gdb)
+            return GuestLink(qmp: nil, gdb: gdb, runState: state, version: version, timeout: target.timeout)
+        } catch {
+            throw InspectorError(error)
+        }
+    }
+
+    /// What the guest did before the stub stopped it; see decision 0002.
+    private static func stubState(_ gdb: GDBClient) async -> (RunState, String?) {
+        let version = try? await gdb.monitor("info version", timeout: .seconds(5))
+        let text = version.map { String($0.prefix { !$0.isNewline }) }
+        if gdb.attachment.stoppedTarget { return (.running, text) }
+        let status = (try? await gdb.monitor("info status", timeout: .seconds(5))) ?? ""
+        if let reason = status.split(separator: "(").dropFirst().first {
+            let word = String(reason.prefix { $0 != ")" })
+            if !word.isEmpty, word != "paused", word != "debug" { return (.stopped(word), text) }
+        }
+        // QEMU up to 8 says when it stops a running guest; later ones do not.
+        let major = text.flatMap { Int($0.prefix { $0.isNumber }) } ?? 0
+        return (major > 0 && major < 8 ? .stopped("paused") : .assumedRunning, text)
+    }
+
+    // MARK: Asking
+
+    /// The monitor's answer to a line of its human language, with line feeds as line ends.
+    func monitor(_ line: String, timeout: Duration? = nil) async throws(InspectorError) -> String {
+        let limit = timeout ?? self.timeout
+        if let qmp {
+            do { return try await qmp.monitor(line, timeout: limit) } catch { throw InspectorError(error) }
+        }
+        if let gdb {
+            do { return try await gdb.monitor(line, timeout: limit) } catch { throw InspectorError(error) }
+        }
+        throw InspectorError(.unreachable, "there is no connection to the guest")
+    }
+
+    // MARK: Stopping and continuing
+
+    /// Runs `body` while the guest stands still, and puts it back whatever happens: errors, cancellation, death by signal.
+    ///
+    /// - Returns: The body's result, and for how many seconds the guest was stopped for it; nil where it stood still anyway.
+    func whileStopped<Result: Sendable>(
+        _ body: () async throws(InspectorError) -> Result
+    ) async throws(InspectorError) -> (Result, Double?) {
+        guard let qmp, gdb == nil, wasRunning else { return (try await body(), nil) }
+        let restorer = try Restorer(socket: qmp.socketDescriptor, bytes: GuestLink.continueBytes)
+        defer { restorer.dismiss() }
+        if Task.isCancelled { throw .cancelled }
+        let clock = ContinuousClock()
+        let start = clock.now
+        try await stop()
+        let outcome: Swift.Result<Result, InspectorError>
+        do throws(InspectorError) {
+            let value = try await body()
+            try await checkStopped()
+            outcome = .success(value)
+        } catch {
+            outcome = .failure(error)
+        }
+        try await resume(after: outcome)
+        let (seconds, attoseconds) = (clock.now - start).components
+        return (try outcome.get(), Double(seconds) + Double(attoseconds) * 1e-18)
+    }
+
+    /// Puts the guest back as it was found and closes the connections.
+    func leave() async {
+        // Not in the caller's task: a cancelled one could not wait for the answers.
+        await Task { [self] in
+            if let gdb {
+                let resumesOverStub = qmp == nil && wasRunning
+                try? await gdb.detach(leavingRunning: resumesOverStub)
+                if let qmp, wasRunning { _ = try? await qmp.execute(ContinueGuest(), timeout: .seconds(5)) }
+            }
+            await qmp?.close()
+        }.value
+    }
+
+    /// What a helper process writes to the monitor's socket if we are killed: an end for whatever was half sent, then `cont`.
+    static let continueBytes = Array("\n{\"execute\":\"cont\"}\n".utf8)
+
+    private func stop() async throws(InspectorError) {
+        guard let qmp else { return }
+        do { _ = try await qmp.execute(StopGuest(), timeout: timeout) } catch { throw InspectorError(error) }
+    }
+
+    private func checkStopped() async throws(InspectorError) {
+        guard let qmp else { return }
+        let status: RunStatus
+        do { status = try await qmp.execute(QueryStatus(), timeout: timeout) } catch { throw InspectorError(error) }
+        guard !status.running else {
+            throw InspectorError(
+                .readFailed,
+                "somebody resumed the guest while its frame table was read, so that the copy is not of one moment; "
+                    + "try again, or use --consistency live")
+        }
+    }
+
+    private func resume<Result>(after outcome: Swift.Result<Result, InspectorError>) async throws(InspectorError) {
+        guard let qmp else { return }
+        let limit = timeout
+        let failure: QMPError? = await Task {
+            do throws(QMPError) {
+                _ = try await qmp.execute(ContinueGuest(), timeout: limit)
+                return nil
+            } catch {
+                return error
+            }
+        }.value
+        // The first thing that went wrong says more than that the guest could not be resumed after it.
+        guard let failure, case .success = outcome else { return }
+        throw InspectorError(
+            .unreachable, "the guest was stopped for reading and could not be resumed: \(failure.message)",
+            cause: failure)
+    }
+}

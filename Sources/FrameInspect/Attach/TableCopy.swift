@@ -1,0 +1,132 @@
+internal import Glibc
+internal import GuestMemory
+
+/// A file in memory that holds a copy of pieces of the frame table.
+///
+/// Its pages are there before the guest is stopped, so that the pause is one copy. They are shared pages: the private memory
+/// of this process does not grow with the guest.
+final class TableCopy: @unchecked Sendable {
+    private let spool: Spool
+    private let base: UnsafeMutableRawPointer
+    private let byteCount: Int
+    private let runs: [TablePlacement.Run]
+    private let map: RAMMap
+
+    init(runs: [TablePlacement.Run], map: RAMMap) throws(MemoryError) {
+        let total = runs.reduce(UInt64(0)) { $0 &+ $1.count }
+        guard let byteCount = Int(exactly: total), byteCount > 0 else {
+            throw MemoryError(.malformed, "\(total) bytes of frame table cannot be copied")
+        }
+        self.runs = runs
+        self.map = map
+        self.byteCount = byteCount
+        spool = try Spool(name: "inspectd-table", byteCount: byteCount)
+        let mapping = mmap(
+            nil, byteCount, PROT_READ | PROT_WRITE, MAP_SHARED | 0x8000 /* MAP_POPULATE */, spool.descriptor, 0)
+        guard let mapping, mapping != MAP_FAILED else {
+            throw MemoryError(
+                .system, "the copy of the frame table could not be mapped: \(String(cString: strerror(errno)))")
+        }
+        base = mapping
+    }
+
+    deinit { munmap(base, byteCount) }
+
+    /// Copies the pieces from the guest.
+    func fill(from memory: any PhysicalMemory) async throws(MemoryError) {
+        var offset = 0
+        for run in runs {
+            // In pieces, so that Ctrl-C does not wait for the whole table.
+            var done = 0
+            while done < Int(run.count) {
+                if Task.isCancelled { throw MemoryError(.unavailable, "interrupted") }
+                let length = min(Int(run.count) - done, 32 << 20)
+                try await memory.read(
+                    at: PhysicalAddress(run.address.rawValue &+ UInt64(done)),
+                    into: UnsafeMutableRawBufferPointer(start: base + offset + done, count: length))
+                done += length
+            }
+            offset += Int(run.count)
+        }
+    }
+
+    /// Indices of the slots whose bytes are others now than when they were copied, up to the limit.
+    func differences(from reader: FrameTableReader, in slots: Range<UInt64>) async throws(MemoryError) -> [UInt64] {
+        var moved: [UInt64] = []
+        let stride = reader.layout.stride
+        let first = slots.lowerBound
+        try await reader.forEachBatch(in: slots) { (batch) throws(MemoryError) in
+            let copied = base + Int(batch.firstIndex &- first) * stride
+            guard memcmp(copied, batch.base, batch.count * stride) != 0 else { return true }
+            for index in 0..<batch.count where moved.count < Inspector.movedLimit {
+                if memcmp(copied + index * stride, batch.base + index * stride, stride) != 0 {
+                    moved.append(batch.firstIndex &+ UInt64(index))
+                }
+            }
+            return true
+        }
+        return moved
+    }
+
+    /// The copy as a source of memory, at the addresses that it was copied from.
+    func memory(kind: MemorySourceKind) throws(MemoryError) -> any PhysicalMemory {
+        CopiedMemory(copy: self, kind: kind)
+    }
+
+    /// Reads of the copy; what was not copied is not RAM here.
+    private struct CopiedMemory: PhysicalMemory {
+        let copy: TableCopy
+        let kind: MemorySourceKind
+        let map: RAMMap
+
+        init(copy: TableCopy, kind: MemorySourceKind) {
+            self.copy = copy
+            self.kind = kind
+            map = RAMMap(copy.runs.compactMap { RAMRegion(start: $0.address, length: $0.count) })
+        }
+
+        func read(at address: PhysicalAddress, into buffer: UnsafeMutableRawBufferPointer) async throws(MemoryError) {
+            var offset = 0
+            for piece in try map.pieces(at: address, count: UInt64(buffer.count)) {
+                guard let source = copy.pointer(to: piece.address, count: piece.count) else {
+                    throw .notRAM(at: piece.address, count: piece.count, map: map)
+                }
+                UnsafeMutableRawBufferPointer(rebasing: buffer[offset..<(offset + Int(piece.count))])
+                    .copyMemory(from: UnsafeRawBufferPointer(start: source, count: Int(piece.count)))
+                offset += Int(piece.count)
+            }
+        }
+
+        func forEachChunk(
+            at address: PhysicalAddress, count: UInt64, chunk: Int,
+            _ body: (PhysicalAddress, UnsafeRawBufferPointer) throws(MemoryError) -> Bool
+        ) async throws(MemoryError) {
+            for piece in try map.pieces(at: address, count: count) {
+                var done: UInt64 = 0
+                while done < piece.count {
+                    let length = min(UInt64(max(chunk, 1)), piece.count &- done)
+                    let start = PhysicalAddress(piece.address.rawValue &+ done)
+                    guard let source = copy.pointer(to: start, count: length) else {
+                        throw .notRAM(at: start, count: length, map: map)
+                    }
+                    guard try body(start, UnsafeRawBufferPointer(start: source, count: Int(length))) else { return }
+                    done &+= length
+                }
+            }
+        }
+    }
+
+    /// Where bytes of the guest lie in the copy; runs may be thousands, but neighbours are joined.
+    private func pointer(to address: PhysicalAddress, count: UInt64) -> UnsafeRawPointer? {
+        var offset = 0
+        for run in runs {
+            let distance = address.rawValue &- run.address.rawValue
+            if address >= run.address, distance < run.count {
+                guard count <= run.count &- distance else { return nil }
+                return UnsafeRawPointer(base + offset + Int(distance))
+            }
+            offset += Int(run.count)
+        }
+        return nil
+    }
+}

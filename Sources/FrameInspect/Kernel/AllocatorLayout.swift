@@ -1,0 +1,47 @@
+/// Where the allocator keeps its books: offsets in its zones, segments and per-CPU caches.
+public struct AllocatorLayout: Hashable, Sendable, Codable {
+    /// A number inside a structure.
+    public struct Field: Hashable, Sendable, Codable {
+        /// First byte.
+        public var offset: Int
+        /// Size in bytes: 1, 2, 4 or 8.
+        public var width: Int
+    }
+
+    /// An array inside a structure.
+    public struct List: Hashable, Sendable, Codable {
+        /// First byte of the first element.
+        public var offset: Int
+        /// Bytes per element.
+        public var stride: Int
+        /// Number of elements.
+        public var count: Int
+    }
+
+    /// The array of zones, from the allocator's anchor on.
+    public var zones: List
+    /// A zone's kind.
+    public var zoneKind: Field
+    /// Physical address of a zone's first page.
+    public var zoneBase: Field
+    /// Pages from the first to the last.
+    public var zoneSpan: Field
+    /// Number of segments in use.
+    public var segmentCount: Field
+    /// Virtual address of the segments.
+    public var segments: Field
+    /// Bytes per segment.
+    public var segmentStride: Int
+    /// Physical address of a segment's first page.
+    public var segmentBase: Field
+    /// A segment's pages.
+    public var segmentPages: Field
+    /// Physical addresses of the first free blocks, by order.
+    public var freeLists: List
+    /// The per-CPU caches, from their anchor on; nil where there are none.
+    public var caches: List?
+    /// Number of frames in a cache.
+    public var cacheLength: Field?
+    /// Physical addresses of the frames in a cache.
+    public var cacheFrames: List?
+}

@@ -1,0 +1,112 @@
+/// What an image and a profile say of a kernel: addresses as linked, offsets, and bytes to recognise it by.
+///
+/// All of it is plain data, so that it can be kept between runs: reading debug information takes longer than reading the guest.
+public struct KernelFacts: Hashable, Sendable, Codable {
+    /// Where the offsets come from.
+    public enum Origin: String, Hashable, Sendable, Codable {
+        /// The image's debug information.
+        case debugInformation
+        /// The profile, because the image has no debug information or there is no image.
+        case profile
+    }
+
+    /// A symbol of the kernel that the profile names.
+    public struct Anchor: Hashable, Sendable, Codable {
+        /// Address as linked.
+        public var address: UInt64
+        /// Size in bytes; 0 where the symbol table does not say.
+        public var size: UInt64
+        /// The symbol, demangled.
+        public var symbol: String
+    }
+
+    /// A section of the image that is in memory when the kernel runs.
+    public struct Section: Hashable, Sendable, Codable {
+        /// Its name, for example `.text`.
+        public var name: String
+        /// First address as linked.
+        public var address: UInt64
+        /// Length in bytes.
+        public var size: UInt64
+        /// Whether the kernel may write there.
+        public var isWritable: Bool
+        /// Whether code lies there.
+        public var isExecutable: Bool
+
+        /// Whether `address` (as linked) lies inside.
+        public func contains(_ address: UInt64) -> Bool { address >= self.address && address &- self.address < size }
+    }
+
+    /// Bytes of the kernel's code, to see whether the guest runs this image.
+    public struct CodeSample: Hashable, Sendable, Codable {
+        /// Address as linked.
+        public var address: UInt64
+        /// The image's bytes.
+        public var bytes: [UInt8]
+    }
+
+    /// The form of these facts; another one is not read from the cache.
+    static let currentVersion = 3
+
+    /// The form.
+    var version = KernelFacts.currentVersion
+    /// Name of the profile.
+    public var profile: String
+    /// Build id of the image in hexadecimal; nil where it has none.
+    public var buildID: String?
+    /// Where the offsets come from.
+    public var origin: Origin
+    /// Version of the debug information's format; nil where there is none.
+    public var dwarfVersion: Int?
+    /// Whether the image has symbols.
+    public var hasSymbols: Bool
+    /// Size of the slot type; nil for the profile's.
+    public var stride: Int?
+    /// The slot's fields by name; nil for the profile's own offsets.
+    public var placements: [String: FrameLayout.Placement]?
+    /// The vtable's layout; nil where the kernel has none.
+    public var vtable: VtableLayout?
+    /// The allocator's books; nil where they are not known.
+    public var allocator: AllocatorLayout?
+    /// The anchors that were found, by their name in the profile.
+    public var anchors: [String: Anchor]
+    /// Why the others were not, by their name in the profile.
+    public var missingAnchors: [String: String]
+    /// The image's sections in memory.
+    public var sections: [Section]
+    /// What to recognise the kernel by.
+    public var samples: [CodeSample]
+
+    /// The facts of a kernel without an image: the profile's own numbers.
+    public init(profile: KernelProfile) {
+        self.profile = profile.name
+        origin = .profile
+        hasSymbols = false
+        vtable = profile.vtable.flatMap { VtableLayout(profile: $0) }
+        anchors = [:]
+        missingAnchors = [:]
+        sections = []
+        samples = []
+    }
+
+    /// The slot's layout, resolved.
+    ///
+    /// - Throws: ``InspectorError`` with code `.profileMismatch`.
+    public func layout(for profile: KernelProfile) throws(InspectorError) -> FrameLayout {
+        var named: [SlotField: FrameLayout.Placement]?
+        if let placements {
+            named = [:]
+            for (name, placement) in placements {
+                if let field = SlotField(rawValue: name) { named?[field] = placement }
+            }
+        }
+        do {
+            return try FrameLayout(profile: profile, stride: stride, placements: named)
+        } catch {
+            throw InspectorError(.profileMismatch, error.message, cause: error)
+        }
+    }
+
+    /// The section that holds `address` (as linked).
+    public func section(containing address: UInt64) -> Section? { sections.first { $0.contains(address) } }
+}

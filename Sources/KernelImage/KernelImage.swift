@@ -1,7 +1,9 @@
 internal import Synchronization
 public import SystemPackage
 
-/// A kernel's ELF file: sections, symbols, types and lines. May be used by several tasks at once.
+/// A kernel's ELF file: sections, symbols, types and lines.
+///
+/// May be used by several tasks at once.
 ///
 /// Opening reads the headers only; symbols and debug information are read when they are first asked for.
 public final class KernelImage: Sendable {

@@ -1,6 +1,8 @@
 internal import NIOCore
 
-/// The protocol on its socket: replies go to requests in the order in which these were sent. Lives on its event loop.
+/// The protocol on its socket: replies go to requests in the order in which these were sent.
+///
+/// Lives on its event loop.
 final class GDBHandler: ChannelInboundHandler, @unchecked Sendable {
     typealias InboundIn = ByteBuffer
     typealias OutboundOut = ByteBuffer

@@ -36,7 +36,9 @@ public struct PagingMode: Hashable, Sendable {
     public var levels: Int
     /// Whether bit 63 of an entry forbids execution; otherwise it is reserved.
     public var hasNoExecute: Bool
-    /// Bits of a physical address; entries with higher ones are broken. 52 where the CPU's width is not known.
+    /// Bits of a physical address; entries with higher ones are broken.
+    ///
+    /// 52 where the CPU's width is not known.
     public var physicalBits: Int
 
     /// The rules.

@@ -2,7 +2,9 @@ internal import Glibc
 internal import GuestMemory
 internal import QMP
 
-/// The fourth rung: QEMU saves a range of memory to a file that both sides see. The guest is not stopped for it.
+/// The fourth rung: QEMU saves a range of memory to a file that both sides see.
+///
+/// The guest is not stopped for it.
 final class SaveMemory: PhysicalMemory {
     /// The most that is saved at once, in bytes.
     private static let pieceBytes: UInt64 = 64 << 20

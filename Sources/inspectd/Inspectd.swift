@@ -4,5 +4,7 @@ import ArgumentParser
 @main
 struct Inspectd: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "inspectd", abstract: "Shows what every physical frame of a running QEMU guest is doing.")
+        commandName: "inspectd", abstract: "Shows what every physical frame of a running QEMU guest is doing.",
+        version: ProgramVersion.text,
+        subcommands: [SummaryCommand.self, DumpCommand.self, FrameCommand.self, VtablesCommand.self])
 }

@@ -198,6 +198,29 @@ public struct FrameLayout: Hashable, Sendable {
         }
     }
 
+    /// Lends a slot's bytes, built from its fields; what belongs to no field is 0.
+    public func withBytes<Result>(of slot: MetaSlot, _ body: (UnsafeRawPointer) -> Result) -> Result {
+        withUnsafeTemporaryAllocation(byteCount: stride, alignment: 8) { buffer in
+            buffer.initializeMemory(as: UInt8.self, repeating: 0)
+            func put(_ field: FieldLayout, _ value: UInt64) {
+                guard field.isPresent else { return }
+                let word = UInt64(littleEndian: buffer.loadUnaligned(fromByteOffset: field.loadOffset, as: UInt64.self))
+                let merged = (word & ~field.maskInWord) | ((value << field.shift) & field.maskInWord)
+                buffer.storeBytes(of: merged.littleEndian, toByteOffset: field.loadOffset, as: UInt64.self)
+            }
+            put(next, slot.freeLink.next)
+            put(prev, slot.freeLink.prev)
+            put(vtable, slot.vtable)
+            put(flags, slot.flags)
+            put(order, UInt64(slot.order))
+            put(refcount, slot.refcount)
+            put(generation, slot.generation ?? 0)
+            put(guardField, slot.guardBits)
+            put(aux, slot.aux)
+            return body(UnsafeRawPointer(buffer.baseAddress.unsafelyUnwrapped))
+        }
+    }
+
     /// Names of the bits that are set in a flags word, lowest first; bits without a name as `bit14`.
     public func flagNames(_ flags: UInt64) -> [String] { FrameLayout.names(flags, bits: flagBits) }
 

@@ -1,6 +1,8 @@
 import ArgumentParser
 import FrameInspect
+import GDBRemote
 import GuestMemory
+import QMP
 
 /// How the program ends, for scripts.
 enum ExitStatus: Int32, Sendable, CaseIterable {
@@ -26,6 +28,16 @@ enum ExitStatus: Int32, Sendable, CaseIterable {
         case let error as CommandError: self = error.status
         case is CancellationError: self = .interrupted
         case is OutputError: self = .readFailed
+        case let error as InspectorError:
+            switch error.code {
+            case .usage: self = .usage
+            case .imageUnusable, .imageMismatch, .profileMismatch, .notInitialised: self = .mismatch
+            case .unreachable: self = .unreachable
+            case .interrupted: self = .interrupted
+            default: self = .readFailed
+            }
+        case is ProfileError: self = .mismatch
+        case is QMPError, is GDBError, is FilterError: self = .usage
         case let error as MemoryError:
             switch error.code {
             case .guestGone, .timeout, .permission: self = .unreachable

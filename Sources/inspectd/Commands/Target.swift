@@ -1,0 +1,61 @@
+import FrameInspect
+import GDBRemote
+import Glibc
+import QMP
+import SystemPackage
+
+extension TargetSelection {
+    /// The library's form of the selection; the profile is read here.
+    func specification() throws -> TargetSpecification {
+        var target = TargetSpecification(profile: try loadProfile())
+        target.qmp = try qmp.map { try QMPAddress($0.description) }
+        target.gdb = try gdb.map { try GDBAddress($0.description) }
+        target.core = core.map { FilePath($0) }
+        target.kernel = kernel.map { FilePath($0) }
+        target.slide = UInt64(bitPattern: slide ?? 0)
+        for anchor in anchors {
+            guard target.profile.anchors[anchor.name] != nil else {
+                let names = target.profile.anchors.keys.sorted().joined(separator: ", ")
+                throw CommandError(
+                    .usage, "The profile \(target.profile.name) has no anchor \(anchor.name); there are: \(names).")
+            }
+            target.anchors[anchor.name] = anchor.address
+        }
+        target.memory = FrameInspect.MemoryChoice(memory.rawValue) ?? .auto
+        target.consistency = consistency == .live ? .live : .paused
+        if let timeout { target.timeout = .milliseconds(Int64(timeout * 1000)) }
+        target.cache = .standard()
+        return target
+    }
+
+    private func loadProfile() throws -> KernelProfile {
+        guard profile.contains("/") || profile.hasSuffix(".json") else { return try KernelProfile.named(profile) }
+        var bytes: [UInt8] = []
+        let descriptor = open(profile, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
+        guard descriptor >= 0 else {
+            throw CommandError(
+                .mismatch, "The profile \(profile) cannot be opened: \(String(cString: strerror(errno))).")
+        }
+        defer { close(descriptor) }
+        var buffer = [UInt8](repeating: 0, count: 1 << 16)
+        while bytes.count <= KernelProfile.maximumBytes {
+            let count = read(descriptor, &buffer, buffer.count)
+            if count < 0, errno == EINTR { continue }
+            guard count >= 0 else {
+                throw CommandError(
+                    .mismatch, "The profile \(profile) cannot be read: \(String(cString: strerror(errno))).")
+            }
+            if count == 0 { break }
+            bytes.append(contentsOf: buffer[0..<count])
+        }
+        return try KernelProfile(parsing: bytes)
+    }
+}
+
+extension TargetOptions {
+    /// Attaches to the guest that the options name and runs `body`.
+    func withInspector<Result: Sendable>(_ body: (Inspector) async throws -> Result) async throws -> Result {
+        let target = try selection(environment: ProcessEnvironment.current()).specification()
+        return try await Inspector.withInspector(attachedTo: target, body)
+    }
+}

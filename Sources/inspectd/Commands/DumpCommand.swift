@@ -23,9 +23,12 @@ struct DumpCommand: AsyncParsableCommand {
             let selection = try target.selection(environment: ProcessEnvironment.current())
             let specification = try selection.specification()
             let wanted = try range.map { text throws(CommandError) in try AddressRange(parsing: text) }
-            if let expression = `where` { _ = try filter(expression, try FrameLayout(profile: specification.profile), specification) }
+            if let expression = `where` {
+                _ = try filter(expression, try FrameLayout(profile: specification.profile), specification)
+            }
             // The copy outlives the connection: the guest runs on while lines are printed.
-            let (capture, header, inspected) = try await Inspector.withInspector(attachedTo: specification) { inspector in
+            let (capture, header, inspected) = try await Inspector.withInspector(attachedTo: specification) {
+                inspector in
                 let slots = try Self.slots(wanted, inspector)
                 let capture = try await inspector.capture(slots)
                 let moved = capture.provenance.consistent ? nil : capture.moved.count
@@ -43,7 +46,8 @@ struct DumpCommand: AsyncParsableCommand {
         guard first < end else {
             throw CommandError(
                 .usage,
-                "The frame table covers \(inspector.layout.frame(at: 0).address)..\(inspector.layout.frame(at: inspector.placement.slotCount).address); nothing of the range is in it.")
+                "The frame table covers \(inspector.layout.frame(at: 0).address)..\(inspector.layout.frame(at: inspector.placement.slotCount).address); nothing of the range is in it."
+            )
         }
         return first..<end
     }

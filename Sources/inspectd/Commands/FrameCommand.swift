@@ -1,4 +1,5 @@
 import ArgumentParser
+import FrameInspect
 import GuestMemory
 
 /// `inspectd frame`.

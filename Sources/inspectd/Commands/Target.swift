@@ -2,6 +2,7 @@ import FrameInspect
 import GDBRemote
 import Glibc
 import QMP
+import SocketTransport
 import SystemPackage
 
 extension TargetSelection {

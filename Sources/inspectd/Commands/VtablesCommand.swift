@@ -1,4 +1,5 @@
 import ArgumentParser
+import FrameInspect
 
 /// `inspectd vtables`.
 struct VtablesCommand: AsyncParsableCommand {

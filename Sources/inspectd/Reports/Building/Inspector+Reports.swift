@@ -55,8 +55,10 @@ extension Inspector {
     func report(_ survey: VtableSurvey) -> VtableReport {
         var standard = survey.standard.map { entry($0, frames: survey.defaultFrames) }
         standard?.isDefault = true
-        let first = standard ?? VtableEntry(
-            location: CodeLocation(address: 0), isDefault: true, frames: survey.defaultFrames)
+        let first =
+            standard
+            ?? VtableEntry(
+                location: CodeLocation(address: 0), isDefault: true, frames: survey.defaultFrames)
         return VtableReport(
             frames: placement.slotCount,
             entries: [first] + survey.uses.map { entry($0.description, frames: $0.frames) },
@@ -77,7 +79,8 @@ extension Inspector {
         }
         return FrameReport(
             address: frame.frame.address.rawValue, requested: requested, slotVirtual: frame.slotVirtual?.rawValue,
-            slotPhysical: frame.slotPhysical?.rawValue, bytes: frame.bytes, fields: fields.sorted { $0.offset < $1.offset },
+            slotPhysical: frame.slotPhysical?.rawValue, bytes: frame.bytes,
+            fields: fields.sorted { $0.offset < $1.offset },
             state: frame.verdict.state.name, stateText: frame.verdict.text, colour: frame.verdict.state.colour,
             zone: frame.zone, block: block, vtable: frame.vtable.map { entry($0) },
             provenance: provenance(frame.provenance, moved: frame.provenance.consistent ? nil : frame.moved ? 1 : 0))

@@ -56,7 +56,10 @@ let package = Package(
 
         // Floor 3: the program.
         .executableTarget(
-            name: "inspectd", dependencies: ["FrameInspect", "GuestMemory", "QMP", "GDBRemote", "SocketTransport", argumentParser, systemPackage], swiftSettings: strict),
+            name: "inspectd",
+            dependencies: [
+                "FrameInspect", "GuestMemory", "QMP", "GDBRemote", "SocketTransport", argumentParser, systemPackage,
+            ], swiftSettings: strict),
 
         // Tests.
         .target(

@@ -37,6 +37,9 @@ public struct HostProcess: Hashable, Sendable {
         return nil
     }
 
+    /// Its working directory; nil where that may not be seen.
+    public var directory: String? { HostFile.link("/proc/\(pid)/cwd") }
+
     /// Whether the process still runs.
     public var isAlive: Bool { HostProcess.startTime(of: pid) == startTime }
 

@@ -1,6 +1,9 @@
 import ArgumentParser
 import FrameInspect
+import GDBRemote
 import GuestMemory
+import QMP
+import SocketTransport
 import SystemPackage
 
 /// `inspectd doctor`.

@@ -76,7 +76,11 @@ let package = Package(
             name: "InspectdTests", dependencies: ["inspectd", "FrameInspect", "GuestTesting", argumentParser],
             swiftSettings: strict),
         .testTarget(
-            name: "GuestTests", dependencies: ["FrameInspect", "GuestTesting", "QMP", "GDBRemote", "KernelImage"],
+            name: "GuestTests",
+            dependencies: [
+                "FrameInspect", "GuestMemory", "GuestTesting", "QMP", "GDBRemote", "KernelImage", "SocketTransport",
+                systemPackage,
+            ],
             swiftSettings: strict),
     ]
 )

@@ -6,5 +6,8 @@ struct Inspectd: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "inspectd", abstract: "Shows what every physical frame of a running QEMU guest is doing.",
         version: ProgramVersion.text,
-        subcommands: [SummaryCommand.self, DumpCommand.self, FrameCommand.self, VtablesCommand.self, MapCommand.self, DoctorCommand.self, TargetsCommand.self])
+        subcommands: [
+            SummaryCommand.self, DumpCommand.self, FrameCommand.self, VtablesCommand.self, MapCommand.self,
+            DoctorCommand.self, TargetsCommand.self,
+        ])
 }

@@ -88,7 +88,8 @@ extension GuestLink.RunState {
         switch self {
         case .running: "running"
         case .stopped(let reason): "stopped (\(reason))"
-        case .assumedRunning: "running (assumed: the stub of this version does not tell; give --qmp as well to be exact)"
+        case .assumedRunning:
+            "running (assumed: the stub of this version does not tell; give --qmp as well to be exact)"
         }
     }
 }

@@ -76,30 +76,51 @@ final class GuestLink: Sendable {
     }
 
     private func addingStub(_ address: GDBAddress) async throws(InspectorError) -> GuestLink {
-        if case .running = runState { try await stop() }
-        do {
-            var options = GDBClient.Options()
-            options.timeout = timeout
-            let gdb = try await GDBClient.connect(to: address, options: options)
+        do throws(InspectorError) {
+            if case .running = runState { try await stop() }
+            let gdb = try await GuestLink.uncancelled(address, timeout)
+            if Task.isCancelled {
+                try? await gdb.detach(leavingRunning: false)
+                throw InspectorError.cancelled
+            }
             return GuestLink(qmp: qmp, gdb: gdb, runState: runState, version: version, timeout: timeout)
         } catch {
-            throw InspectorError(error)
+            if case .running = runState { try? await resume(after: Result<Void, InspectorError>.failure(error)) }
+            throw error
         }
+    }
+
+    /// Connects to the stub whether or not the caller is cancelled meanwhile.
+    ///
+    /// QEMU stops the guest at the connection: one that is given up half way would leave it stopped.
+    private static func uncancelled(
+        _ address: GDBAddress, _ timeout: Duration
+    ) async throws(InspectorError) -> GDBClient {
+        if Task.isCancelled { throw .cancelled }
+        var options = GDBClient.Options()
+        options.timeout = timeout
+        let result: Result<GDBClient, GDBError> = await Task { [options] in
+            do throws(GDBError) {
+                return .success(try await GDBClient.connect(to: address, options: options))
+            } catch {
+                return .failure(error)
+            }
+        }.value
+        do { return try result.get() } catch { throw InspectorError(error) }
     }
 
     private static func connectStub(_ target: TargetSpecification) async throws(InspectorError) -> GuestLink {
         guard let address = target.gdb else {
             throw InspectorError(.usage, "no guest was named: give --qmp, --gdb or --core")
         }
-        do {
-            var options = GDBClient.Options()
-            options.timeout = target.timeout
-            let gdb = try await GDBClient.connect(to: address, options: options)
-            let (state, version) = await stubState(gdb)
-            return GuestLink(qmp: nil, gdb: gdb, runState: state, version: version, timeout: target.timeout)
-        } catch {
-            throw InspectorError(error)
+        let gdb = try await uncancelled(address, target.timeout)
+        let (state, version) = await Task { await stubState(gdb) }.value
+        let link = GuestLink(qmp: nil, gdb: gdb, runState: state, version: version, timeout: target.timeout)
+        if Task.isCancelled {
+            await link.leave()
+            throw .cancelled
         }
+        return link
     }
 
     /// What the guest did before the stub stopped it; see decision 0002.
@@ -145,9 +166,9 @@ final class GuestLink: Sendable {
         if Task.isCancelled { throw .cancelled }
         let clock = ContinuousClock()
         let start = clock.now
-        try await stop()
         let outcome: Swift.Result<Result, InspectorError>
         do throws(InspectorError) {
+            try await stop()
             let value = try await body()
             try await checkStopped()
             outcome = .success(value)
@@ -175,9 +196,19 @@ final class GuestLink: Sendable {
     /// What a helper process writes to the monitor's socket if we are killed: an end for whatever was half sent, then `cont`.
     static let continueBytes = Array("\n{\"execute\":\"cont\"}\n".utf8)
 
+    /// Stops the guest; a cancelled caller waits for the answer too, since the guest may be stopped already.
     private func stop() async throws(InspectorError) {
         guard let qmp else { return }
-        do { _ = try await qmp.execute(StopGuest(), timeout: timeout) } catch { throw InspectorError(error) }
+        let limit = timeout
+        let failure: QMPError? = await Task {
+            do throws(QMPError) {
+                _ = try await qmp.execute(StopGuest(), timeout: limit)
+                return nil
+            } catch {
+                return error
+            }
+        }.value
+        if let failure { throw InspectorError(failure) }
     }
 
     private func checkStopped() async throws(InspectorError) {

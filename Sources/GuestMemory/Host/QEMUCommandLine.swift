@@ -16,7 +16,9 @@ public struct QEMUCommandLine: Hashable, Sendable {
         let program = arguments.first { !$0.hasPrefix("-") }?.split(separator: "/").last.map(String.init) ?? ""
         func has(_ option: String) -> Bool { arguments.contains(option) || arguments.contains("-" + option) }
         let isNamed = arguments.prefix(8).contains { $0.split(separator: "/").last?.hasPrefix("qemu-system-") ?? false }
-        guard isNamed || (program.contains("qemu") && has("-machine")) || (has("-machine") && has("-qmp")) else { return nil }
+        guard isNamed || (program.contains("qemu") && has("-machine")) || (has("-machine") && has("-qmp")) else {
+            return nil
+        }
         var sockets: [String: String] = [:]
         var qmpIDs: [String] = []
         var gdbIDs: [String] = []
@@ -29,9 +31,17 @@ public struct QEMUCommandLine: Hashable, Sendable {
             case "-name": name = Self.part("guest", of: value) ?? value.split(separator: ",").first.map(String.init)
             case "-kernel": kernel = value
             case "-qmp", "-qmp-pretty":
-                if value.hasPrefix("chardev:") { qmpIDs.append(String(value.dropFirst(8))) } else { qmp += Self.socket(value) }
+                if value.hasPrefix("chardev:") {
+                    qmpIDs.append(String(value.dropFirst(8)))
+                } else {
+                    qmp += Self.socket(value)
+                }
             case "-gdb":
-                if value.hasPrefix("chardev:") { gdbIDs.append(String(value.dropFirst(8))) } else { gdb += Self.socket(value) }
+                if value.hasPrefix("chardev:") {
+                    gdbIDs.append(String(value.dropFirst(8)))
+                } else {
+                    gdb += Self.socket(value)
+                }
             case "-s":
                 gdb.append("tcp:127.0.0.1:1234")
                 index -= 1
@@ -57,7 +67,9 @@ public struct QEMUCommandLine: Hashable, Sendable {
     }
 
     private static func part(_ key: String, of value: String) -> String? {
-        for part in value.split(separator: ",") where part.hasPrefix(key + "=") { return String(part.dropFirst(key.count + 1)) }
+        for part in value.split(separator: ",") where part.hasPrefix(key + "=") {
+            return String(part.dropFirst(key.count + 1))
+        }
         return nil
     }
 

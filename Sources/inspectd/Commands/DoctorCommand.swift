@@ -66,7 +66,8 @@ extension DoctorReport {
         }
         switch diagnosis.match {
         case .equal(let pieces)?:
-            image.append(Check(name: "match", outcome: .yes, value: "\(pieces) pieces of code are equal in image and guest"))
+            image.append(
+                Check(name: "match", outcome: .yes, value: "\(pieces) pieces of code are equal in image and guest"))
         case .unknown(let reason)?: image.append(Check(name: "match", outcome: .info, value: "not compared: \(reason)"))
         case nil: break
         }

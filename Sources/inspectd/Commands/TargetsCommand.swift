@@ -5,7 +5,8 @@ import GuestMemory
 /// `inspectd targets`.
 struct TargetsCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "targets", abstract: "Lists the QEMU processes of this machine with their sockets, ready to paste.",
+        commandName: "targets",
+        abstract: "Lists the QEMU processes of this machine with their sockets, ready to paste.",
         discussion: "Example: inspectd targets")
 
     @OptionGroup var format: FormatOption

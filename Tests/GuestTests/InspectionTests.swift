@@ -90,6 +90,32 @@ import Testing
         }
     }
 
+    @Test(.timeLimit(.minutes(5)), arguments: [GuestVariant.debug, .release, .thinlto])
+    func theAllocatorsBooksTellFreeFramesApart(_ variant: GuestVariant) async throws {
+        try await TestGuest.with(.init(variant, megabytes: 128, cpus: 2)) { guest in
+            try await guest.churnAndFreeze(seed: 11, operations: 3000)
+            let caches = try await guest.command("caches")["caches"].list
+            let cached = Set(caches.flatMap { $0["frames"].list.compactMap(\.number) })
+            let target = try Self.target(guest)
+            let (table, summary) = try await Inspector.withInspector(attachedTo: target) { inspector in
+                (try await inspector.snapshot(), try await inspector.summary().summary)
+            }
+            func addresses(_ state: FrameState) -> Set<UInt64> {
+                Set((0..<table.count).filter { table.state(at: $0) == state }.map { UInt64($0) << 12 })
+            }
+            #expect(!cached.isEmpty)
+            #expect(addresses(.freeCached) == cached)
+            #expect(addresses(.freeUnlinked).isEmpty, "a list's only block and a cached frame are both known")
+            #expect(summary.states.first { $0.state == .freeCached }?.frames == UInt64(cached.count))
+            let zones = try await guest.command("zones")["zones"].list
+            for (index, name) in ["DMA", "Normal", "HighMem"].enumerated() {
+                let segments = zones.first { $0["type"].number == UInt64(index) }?["segments"].list ?? []
+                let pages = segments.compactMap { $0["page_count"].number }.reduce(0, +)
+                #expect(summary.zones.first { $0.name == name }?.frames ?? 0 == pages, "zone \(name)")
+            }
+        }
+    }
+
     @Test(.timeLimit(.minutes(5))) func aCoreFileGivesTheSameTable() async throws {
         let directory = try TemporaryDirectory(prefix: "core")
         try await TestGuest.with(.init(.release, megabytes: 128)) { guest in

@@ -59,7 +59,9 @@ extension KernelFacts {
         if let vtable = profile.vtable { wanted.append(vtable.type) }
         if let zones = profile.zones { wanted += [zones.allocatorType, zones.zoneType, zones.segmentType] }
         if let caches = profile.frameCaches { wanted.append(caches.type) }
-        let types = try image.types(named: wanted)
+        let variables = [profile.zones?.allocator, profile.frameCaches?.anchor].compactMap { $0 }
+            .compactMap { profile.anchors[$0] }
+        let (types, variableTypes) = try image.declarations(types: wanted, variables: variables)
         guard let slot = types[profile.slot.type] else {
             throw ImageError(.noSuchType, "the debug information has no type \(profile.slot.type)")
         }
@@ -78,6 +80,7 @@ extension KernelFacts {
         if let described = profile.vtable, let type = types[described.type] {
             vtable = try KernelFacts.vtable(type, described)
         }
+        allocator = AllocatorLayout(types: types, variables: variableTypes, profile: profile)
     }
 
     private static func vtable(_ type: ImageType, _ profile: VtableProfile) throws(ImageError) -> VtableLayout? {

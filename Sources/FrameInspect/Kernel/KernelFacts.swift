@@ -46,7 +46,7 @@ public struct KernelFacts: Hashable, Sendable, Codable {
     }
 
     /// The form of these facts; another one is not read from the cache.
-    static let currentVersion = 3
+    static let currentVersion = 4
 
     /// The form.
     var version = KernelFacts.currentVersion

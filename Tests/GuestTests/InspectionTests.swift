@@ -90,7 +90,7 @@ import Testing
         }
     }
 
-    @Test(.timeLimit(.minutes(5)), arguments: [GuestVariant.debug, .release, .thinlto])
+    @Test(.timeLimit(.minutes(5)), arguments: [GuestVariant.debug, .release, .thinLTO])
     func theAllocatorsBooksTellFreeFramesApart(_ variant: GuestVariant) async throws {
         try await TestGuest.with(.init(variant, megabytes: 128, cpus: 2)) { guest in
             try await guest.churnAndFreeze(seed: 11, operations: 3000)

@@ -71,6 +71,12 @@ final class GuestLink: Sendable {
         do {
             return try await QMPClient.connect(to: address, timeout: min(timeout, .seconds(5)))
         } catch {
+            // The socket of a stub, given by mistake: connecting stopped the guest, and the stub says that it ran before.
+            if error.code == .notQMP, error.message.contains("\"$T"), let stub = try? GDBAddress(address.description),
+                let gdb = try? await uncancelled(stub, timeout)
+            {
+                try? await gdb.detach(leavingRunning: true)
+            }
             throw InspectorError(error)
         }
     }

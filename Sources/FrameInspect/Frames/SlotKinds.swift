@@ -60,7 +60,20 @@ struct SlotKinds: Sendable {
     /// Kinds of the rest.
     private var rest: [RestKey: Int] = [:]
 
-    init(layout: FrameLayout) { self.layout = layout }
+    /// Which bits of a 64-byte slot decide its kind: whole bytes of every field but the auxiliary one.
+    private let significant: SIMD8<UInt64>
+
+    init(layout: FrameLayout) {
+        self.layout = layout
+        var significant = SIMD8<UInt64>.zero
+        for name in SlotField.allCases where name != .aux && layout[name].isPresent {
+            let field = layout[name]
+            for byte in field.offset..<(field.offset + field.width) where byte < 64 {
+                significant[byte / 8] |= 0xFF << UInt64(byte % 8 * 8)
+            }
+        }
+        self.significant = significant
+    }
 
     /// Hands every run of slots of one kind to `body`: the kind's number, the state, the first frame, how many.
     @inline(__always)
@@ -78,18 +91,38 @@ struct SlotKinds: Sendable {
         let noPrev = prevField.isPresent ? layout.linkNone & prevField.mask : 0
         let noVtable = vtableField.isPresent ? layout.vtableDefault & vtableField.mask : 0
         let stride = layout.stride
+        let significant = significant
 
         var frame = layout.frame(at: batch.firstIndex).rawValue
         var slot = batch.base
         var current = Key(flags: 0, refcount: 0, guardBits: 0, order: 0, bits: 0xFF)
         var run: UInt64 = 0
+        let comparesWords = stride == 64
+        var previous = SIMD8<UInt64>.zero
+        var currentHeadMask: UInt64 = 0
         for _ in 0..<batch.count {
+            if comparesWords {
+                // Most slots equal their neighbour in all that matters: that is seen in one look at the whole slot.
+                let words = slot.loadUnaligned(as: SIMD8<UInt64>.self)
+                let differing = (words ^ previous) & significant
+                let half = differing.lowHalf | differing.highHalf
+                let quarter = half.lowHalf | half.highHalf
+                let isHead: UInt8 = frame & currentHeadMask == 0 ? Key.head : 0
+                if quarter[0] | quarter[1] == 0, run > 0, isHead == current.bits & Key.head {
+                    run &+= 1
+                    frame &+= 1
+                    slot += 64
+                    continue
+                }
+                previous = words
+            }
             let flags = flagsField.load(slot)
             let refcount = refcountField.load(slot)
             let guardBits = guardField.load(slot)
             let order = UInt8(truncatingIfNeeded: min(orderField.load(slot), 255))
             let linked = (nextField.load(slot) ^ noNext) | (prevField.load(slot) ^ noPrev)
             let headMask: UInt64 = order < 64 ? (1 &<< UInt64(order)) &- 1 : .max
+            currentHeadMask = headMask
             var bits: UInt8 = linked != 0 ? Key.linked : 0
             bits |= frame & headMask == 0 ? Key.head : 0
             bits |= generationField.load(slot) != 0 ? Key.claimed : 0

@@ -13,7 +13,7 @@ struct TableScan: Sendable {
     func find() async throws(MemoryError) -> TablePlacement? {
         guard layout.stride % 8 == 0, layout.next.isPresent, layout.prev.isPresent else { return nil }
         var found: [(start: UInt64, slots: UInt64)] = []
-        for region in memory.map.regions {
+        for region in memory.map.regions.flatMap({ (memory as? MappedMemory)?.written(in: $0) ?? [$0] }) {
             for run in try await runs(in: region) {
                 guard let start = try await base(of: run) else { continue }
                 found.append((start, (run.upperBound &- start) / UInt64(layout.stride)))
@@ -48,6 +48,7 @@ struct TableScan: Sendable {
         try await memory.forEachChunk(
             at: PhysicalAddress(first), count: (region.end.rawValue &- first) & ~4095, chunk: 1 << 20
         ) { (address, bytes) throws(MemoryError) in
+            if Task.isCancelled { throw MemoryError(.unavailable, "interrupted") }
             guard let base = bytes.baseAddress else { return true }
             var offset = 0
             while offset + 4096 <= bytes.count {

@@ -6,6 +6,7 @@ final class MappedFile: @unchecked Sendable {
     let count: Int
     private let mapping: UnsafeMutableRawPointer
     private let mappedCount: Int
+    private let fileOffset: UInt64
     private let descriptor: CInt
 
     /// Maps `count` bytes from `offset` on; takes the descriptor over in any case.
@@ -31,6 +32,7 @@ final class MappedFile: @unchecked Sendable {
         self.descriptor = descriptor
         self.mapping = mapping
         mappedCount = size
+        fileOffset = offset
         base = UnsafeRawPointer(mapping) + Int(slack)
         self.count = Int(count)
     }
@@ -38,6 +40,33 @@ final class MappedFile: @unchecked Sendable {
     deinit {
         munmap(mapping, mappedCount)
         close(descriptor)
+    }
+
+    /// The parts of a piece of the file that were ever written, as offsets from the mapping's first byte.
+    ///
+    /// Touching the others would allocate them, in the guest's memory. A file system that does not tell has one part.
+    func written(from start: Int, count: Int) -> [Range<Int>] {
+        let seekData: CInt = 3
+        let seekHole: CInt = 4
+        let shift = fileOffset
+        var result: [Range<Int>] = []
+        var position = off_t(shift) + off_t(start)
+        let end = position + off_t(count)
+        while position < end {
+            let data = lseek(descriptor, position, seekData)
+            if data < 0 {
+                // ENXIO: nothing but a hole up to the end.
+                if errno == ENXIO { return result }
+                return [start..<(start + count)]
+            }
+            guard data < end else { return result }
+            let hole = lseek(descriptor, data, seekHole)
+            let stop = hole < 0 ? end : min(hole, end)
+            guard stop > data else { return result }
+            result.append(Int(data) - Int(shift)..<Int(stop) - Int(shift))
+            position = stop
+        }
+        return result
     }
 
     private static func failure(_ name: String, _ descriptor: CInt) -> MemoryError {

@@ -109,6 +109,23 @@ public final class MappedMemory: PhysicalMemory, LentMemory {
         }
     }
 
+    /// The parts of a region that the guest or QEMU ever wrote; the rest reads as zeros, and touching it would allocate it.
+    public func written(in region: RAMRegion) -> [RAMRegion] {
+        var result: [RAMRegion] = []
+        for piece in (try? map.pieces(at: region.start, count: region.length)) ?? [] {
+            let address = piece.address.rawValue
+            guard let place = pieces.first(where: { $0.start <= address && address < $0.end }) else { continue }
+            let start = Int(address &- place.start)
+            for part in place.file.written(from: start, count: Int(piece.count)) {
+                let first = PhysicalAddress(place.start &+ UInt64(part.lowerBound))
+                if let region = RAMRegion(start: first, length: UInt64(part.count), block: region.block) {
+                    result.append(region)
+                }
+            }
+        }
+        return result
+    }
+
     func pointer(to piece: RAMPiece) throws(MemoryError) -> UnsafeRawPointer {
         let address = piece.address.rawValue
         var low = 0

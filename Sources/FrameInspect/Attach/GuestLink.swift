@@ -1,6 +1,7 @@
 internal import GDBRemote
 internal import GuestMemory
 internal import QMP
+internal import SocketTransport
 
 /// The connections to one guest: what it can be asked, and stopping it without leaving a trace.
 final class GuestLink: Sendable {

@@ -68,6 +68,17 @@ final class ELFImage {
             throw ImageError(.wrongArchitecture, "\(path) is for \(machine)\(bits); kernels for x86-64 can be read")
         }
         entry = header.e_entry
+        let tables = [
+            (header.e_phoff, UInt64(header.e_phnum) &* UInt64(header.e_phentsize)),
+            (header.e_shoff, UInt64(header.e_shnum) &* UInt64(header.e_shentsize)),
+        ]
+        for (start, length) in tables where length > 0 {
+            let (end, overflow) = start.addingReportingOverflow(length)
+            guard !overflow, end <= fileSize else {
+                throw ImageError(
+                    .truncated, "\(path) is cut short: it has \(fileSize) bytes, and its tables lie behind them")
+            }
+        }
     }
 
     private func readSegments() throws(ImageError) {

@@ -68,7 +68,8 @@ let package = Package(
         .testTarget(name: "GuestMemoryTests", dependencies: ["GuestMemory", "GuestTesting"], swiftSettings: strict),
         .testTarget(name: "QMPTests", dependencies: ["QMP", "GuestTesting", nioEmbedded], swiftSettings: strict),
         .testTarget(
-            name: "GDBRemoteTests", dependencies: ["GDBRemote", "GuestTesting", nioEmbedded], swiftSettings: strict),
+            name: "GDBRemoteTests", dependencies: ["GDBRemote", "SocketTransport", "GuestTesting", nioEmbedded],
+            swiftSettings: strict),
         .testTarget(name: "KernelImageTests", dependencies: ["KernelImage", "GuestTesting"], swiftSettings: strict),
         .testTarget(
             name: "FrameInspectTests", dependencies: ["FrameInspect", "GuestTesting"], swiftSettings: strict),

@@ -29,7 +29,7 @@ extension Inspector {
         let runs = placement.runs(ofSlots: slots)
         let copy: TableCopy
         do { copy = try TableCopy(runs: runs, map: memory.map) } catch { throw InspectorError(error) }
-        prefault(slots)
+        await prefault(slots)
         let (books, provenance) = try await consistently { () async throws(InspectorError) in
             do throws(MemoryError) { try await copy.fill(from: self.memory) } catch { throw InspectorError(error) }
             return try await self.readBooks()

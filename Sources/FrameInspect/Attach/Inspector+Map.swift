@@ -3,10 +3,21 @@ extension Inspector {
     ///
     /// - Throws: ``InspectorError``.
     public func stateRuns() async throws(InspectorError) -> (runs: [StateRuns.Run], provenance: Provenance) {
-        let (collector, provenance) = try await stream(
+        let (collectors, provenance) = try await stream(
             start: { RunCollector(runs: StateRuns(layout: self.layout, books: $0.books)) },
             add: { collector, batch in collector.add(batch) })
-        return (collector.finished(), provenance)
+        var runs: [StateRuns.Run] = []
+        for collector in collectors {
+            for run in collector.finished() {
+                // A run may go on across the border of two parts.
+                if let last = runs.last, last.state == run.state, last.start &+ last.count == run.start {
+                    runs[runs.count - 1].count &+= run.count
+                } else {
+                    runs.append(run)
+                }
+            }
+        }
+        return (runs, provenance)
     }
 
     private struct RunCollector {

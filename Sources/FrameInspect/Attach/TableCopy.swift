@@ -1,11 +1,15 @@
 internal import Glibc
 internal import GuestMemory
+internal import NIOCore
 
 /// A file in memory that holds a copy of pieces of the frame table.
 ///
 /// Its pages are there before the guest is stopped, so that the pause is one copy. They are shared pages: the private memory
 /// of this process does not grow with the guest.
 final class TableCopy: @unchecked Sendable {
+    /// The most that one read copies, in bytes.
+    private static let pieceBytes: UInt64 = 32 << 20
+
     private let spool: Spool
     private let base: UnsafeMutableRawPointer
     private let byteCount: Int
@@ -34,20 +38,40 @@ final class TableCopy: @unchecked Sendable {
 
     /// Copies the pieces from the guest.
     func fill(from memory: any PhysicalMemory) async throws(MemoryError) {
+        // In pieces, so that Ctrl-C does not wait for the whole table and several tasks can share the work.
+        var pieces: [(address: UInt64, offset: Int, count: Int)] = []
         var offset = 0
         for run in runs {
-            // In pieces, so that Ctrl-C does not wait for the whole table.
-            var done = 0
-            while done < Int(run.count) {
-                if Task.isCancelled { throw MemoryError(.unavailable, "interrupted") }
-                let length = min(Int(run.count) - done, 32 << 20)
-                try await memory.read(
-                    at: PhysicalAddress(run.address.rawValue &+ UInt64(done)),
-                    into: UnsafeMutableRawBufferPointer(start: base + offset + done, count: length))
-                done += length
+            var done: UInt64 = 0
+            while done < run.count {
+                let length = min(run.count &- done, TableCopy.pieceBytes)
+                pieces.append((run.address.rawValue &+ done, offset, Int(length)))
+                offset += Int(length)
+                done &+= length
             }
-            offset += Int(run.count)
         }
+        let tasks = memory.kind.readsInParallel ? min(pieces.count, System.coreCount) : 1
+        let failure = await withTaskGroup(of: MemoryError?.self) { [pieces] group in
+            for task in 0..<tasks {
+                group.addTask {
+                    do throws(MemoryError) {
+                        for piece in pieces[(pieces.count * task / tasks)..<(pieces.count * (task + 1) / tasks)] {
+                            if Task.isCancelled { throw MemoryError(.unavailable, "interrupted") }
+                            try await memory.read(
+                                at: PhysicalAddress(piece.address),
+                                into: UnsafeMutableRawBufferPointer(start: self.base + piece.offset, count: piece.count))
+                        }
+                        return nil
+                    } catch {
+                        return error
+                    }
+                }
+            }
+            var failure: MemoryError?
+            for await result in group { failure = failure ?? result }
+            return failure
+        }
+        if let failure { throw failure }
     }
 
     /// Indices of the slots whose bytes are others now than when they were copied, up to the limit.

@@ -51,8 +51,10 @@ extension Inspector {
             throw InspectorError(
                 .usage, "the frames of this kernel have no vtables, says the profile \(target.profile.name)")
         }
-        let (census, provenance) = try await stream(
+        let (parts, provenance) = try await stream(
             start: { _ in VtableCensus(layout: self.layout) }, add: { census, batch in census.add(batch) })
+        var census = VtableCensus(layout: layout)
+        for part in parts { census.add(part) }
         var uses: [VtableUse] = []
         for use in census.uses {
             uses.append(

@@ -2,15 +2,15 @@ internal import GuestMemory
 
 /// Counts the slots of a table by kind and zone while they are read; what ``FrameSummary`` is made of.
 public struct FrameCensus: Sendable {
-    private let layout: FrameLayout
+    fileprivate let layout: FrameLayout
     private let books: FreeFrameSets
-    private let zones: ZoneMap
-    private var slots: SlotKinds
+    fileprivate let zones: ZoneMap
+    fileprivate var slots: SlotKinds
     /// Slots by zone and kind; the last row is for frames without a zone.
-    private var counts: [[UInt64]]
+    fileprivate var counts: [[UInt64]]
     /// Unlinked free frames that the books know, by zone: on a list, in a cache.
-    private var listed: [UInt64]
-    private var cached: [UInt64]
+    fileprivate var listed: [UInt64]
+    fileprivate var cached: [UInt64]
 
     /// An empty count; `books` tell unlinked free frames apart where they are known.
     public init(layout: FrameLayout, zones: ZoneMap = .empty, books: FreeFrameSets = FreeFrameSets()) {
@@ -60,54 +60,61 @@ public struct FrameCensus: Sendable {
     }
 
     /// What was counted.
-    public var summary: FrameSummary {
+    public var summary: FrameSummary { FrameSummary([self]) }
+}
+
+extension FrameSummary {
+    /// What several counts of parts of one table found together.
+    init(_ censuses: [FrameCensus]) {
         var flags: [UInt64?: UInt64] = [:]
         var contradictions: [Contradiction: UInt64] = [:]
         var orders: [UInt8: UInt64] = [:]
-        var references: [FrameSummary.References: UInt64] = [:]
+        var references: [References: UInt64] = [:]
         var withVtable: UInt64 = 0
         var states: [FrameState: UInt64] = [:]
-        var zoneCounts: [FrameSummary.ZoneCount] = []
-        for (row, rowCounts) in counts.enumerated() {
+        var zoneCounts: [ZoneCount] = []
+        let names = censuses.first?.zones.names ?? []
+        for row in 0...names.count {
             var rowStates: [FrameState: UInt64] = [:]
-            for (number, count) in rowCounts.enumerated() where count > 0 {
-                let kind = slots.kinds[number]
-                flags[kind.key?.flags, default: 0] &+= count
-                rowStates[kind.verdict.state, default: 0] &+= count
-                if let contradiction = kind.verdict.contradiction {
-                    contradictions[contradiction, default: 0] &+= count
+            for census in censuses {
+                for (number, count) in census.counts[row].enumerated() where count > 0 {
+                    let kind = census.slots.kinds[number]
+                    flags[kind.key?.flags, default: 0] &+= count
+                    rowStates[kind.verdict.state, default: 0] &+= count
+                    if let contradiction = kind.verdict.contradiction {
+                        contradictions[contradiction, default: 0] &+= count
+                    }
+                    if kind.hasVtable { withVtable &+= count }
+                    guard kind.verdict.state != .unmanaged else { continue }
+                    orders[kind.order, default: 0] &+= count
+                    let number = kind.key.map { References(stored: $0.refcount, layout: census.layout) } ?? .other
+                    references[number, default: 0] &+= count
                 }
-                if kind.hasVtable { withVtable &+= count }
-                guard kind.verdict.state != .unmanaged else { continue }
-                orders[kind.order, default: 0] &+= count
-                let number = kind.key.map { FrameSummary.References(stored: $0.refcount, layout: layout) } ?? .other
-                references[number, default: 0] &+= count
-            }
-            for (state, found) in [(FrameState.freeListed, listed[row]), (.freeCached, cached[row])] where found > 0 {
-                rowStates[state, default: 0] &+= found
-                rowStates[.freeUnlinked, default: 0] &-= found
+                for (state, found) in [
+                    (FrameState.freeListed, census.listed[row]), (.freeCached, census.cached[row]),
+                ] where found > 0 {
+                    rowStates[state, default: 0] &+= found
+                    rowStates[.freeUnlinked, default: 0] &-= found
+                }
             }
             for (state, count) in rowStates { states[state, default: 0] &+= count }
             let total = rowStates.values.reduce(0, &+)
-            if row < zones.names.count || (total > 0 && !zones.names.isEmpty) {
+            if row < names.count || (total > 0 && !names.isEmpty) {
                 zoneCounts.append(
-                    FrameSummary.ZoneCount(
-                        name: row < zones.names.count ? zones.names[row] : nil, frames: total,
+                    ZoneCount(
+                        name: row < names.count ? names[row] : nil, frames: total,
                         states: FrameSummary.sorted(rowStates)))
             }
         }
-        return FrameSummary(
+        self.init(
             frames: states.values.reduce(0, &+),
-            flags: flags.map { FrameSummary.FlagCount(flags: $0.key, frames: $0.value) }
+            flags: flags.map { FlagCount(flags: $0.key, frames: $0.value) }
                 .sorted { ($0.flags ?? .max) < ($1.flags ?? .max) },
             states: FrameSummary.sorted(states),
-            contradictions: contradictions.map {
-                FrameSummary.ContradictionCount(contradiction: $0.key, frames: $0.value)
-            }
-            .sorted { $0.contradiction.rawValue < $1.contradiction.rawValue },
-            orders: orders.map { FrameSummary.OrderCount(order: $0.key, frames: $0.value) }
-                .sorted { $0.order < $1.order },
-            references: references.map { FrameSummary.ReferenceCount(references: $0.key, frames: $0.value) }
+            contradictions: contradictions.map { ContradictionCount(contradiction: $0.key, frames: $0.value) }
+                .sorted { $0.contradiction.rawValue < $1.contradiction.rawValue },
+            orders: orders.map { OrderCount(order: $0.key, frames: $0.value) }.sorted { $0.order < $1.order },
+            references: references.map { ReferenceCount(references: $0.key, frames: $0.value) }
                 .sorted { $0.references < $1.references },
             zones: zoneCounts, framesWithVtable: withVtable)
     }

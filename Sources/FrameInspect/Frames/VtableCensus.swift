@@ -54,15 +54,22 @@ public struct VtableCensus: Sendable {
         defaultFrames &+= UInt64(batch.count &- custom)
     }
 
+    /// Adds what was counted in a later part of the same table.
+    public mutating func add(_ later: VtableCensus) {
+        defaultFrames &+= later.defaultFrames
+        otherFrames &+= later.otherFrames
+        for use in later.found { add(use.pointer, frame: use.firstFrame, count: use.frames) }
+    }
+
     @inline(never)
-    private mutating func add(_ pointer: UInt64, frame: UInt64) {
+    private mutating func add(_ pointer: UInt64, frame: UInt64, count: UInt64 = 1) {
         if let place = places[pointer] {
-            found[place].frames &+= 1
+            found[place].frames &+= count
         } else if found.count < VtableCensus.limit {
             places[pointer] = found.count
-            found.append(Use(pointer: pointer, frames: 1, firstFrame: frame))
+            found.append(Use(pointer: pointer, frames: count, firstFrame: frame))
         } else {
-            otherFrames &+= 1
+            otherFrames &+= count
         }
     }
 }

@@ -43,10 +43,43 @@ public struct KernelFacts: Hashable, Sendable, Codable {
         public var address: UInt64
         /// The image's bytes.
         public var bytes: [UInt8]
+
+        private enum CodingKeys: String, CodingKey { case address, bytes }
+
+        init(address: UInt64, bytes: [UInt8]) {
+            self.address = address
+            self.bytes = bytes
+        }
+
+        /// Bytes are hexadecimal text: thousands of numbers take longer to read than the guest's whole table.
+        public init(from decoder: any Decoder) throws {
+            let container = try decoder.container(keyedBy: CodingKeys.self)
+            address = try container.decode(UInt64.self, forKey: .address)
+            let text = Array(try container.decode(String.self, forKey: .bytes).utf8)
+            bytes = try Swift.stride(from: 0, to: text.count, by: 2).map { index in
+                guard index + 1 < text.count, let high = Self.digit(text[index]), let low = Self.digit(text[index + 1])
+                else { throw DecodingError.dataCorruptedError(forKey: .bytes, in: container, debugDescription: "no hex") }
+                return high << 4 | low
+            }
+        }
+
+        /// See ``init(from:)``.
+        public func encode(to encoder: any Encoder) throws {
+            var container = encoder.container(keyedBy: CodingKeys.self)
+            try container.encode(address, forKey: .address)
+            let text = bytes.flatMap { [Self.digits[Int($0 >> 4)], Self.digits[Int($0 & 15)]] }
+            try container.encode(String(decoding: text, as: UTF8.self), forKey: .bytes)
+        }
+
+        private static let digits = Array("0123456789abcdef".utf8)
+
+        private static func digit(_ letter: UInt8) -> UInt8? {
+            digits.firstIndex(of: letter).map { UInt8($0) }
+        }
     }
 
     /// The form of these facts; another one is not read from the cache.
-    static let currentVersion = 4
+    static let currentVersion = 5
 
     /// The form.
     var version = KernelFacts.currentVersion

@@ -49,7 +49,7 @@ public struct KernelProfile: Hashable, Sendable, Codable {
     /// - Throws: ``ProfileError`` with code `.unknownProfile` and the names there are.
     public static func named(_ name: String) throws(ProfileError) -> KernelProfile {
         switch name {
-        case "strat9": return try KernelProfile(parsing: PackageResources.strat9_json)
+        case "strat9": return try KernelProfile(trusted: PackageResources.strat9_json)
         default:
             throw ProfileError(
                 .unknownProfile,

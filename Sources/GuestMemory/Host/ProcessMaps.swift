@@ -30,7 +30,7 @@ public struct ProcessMaps: Hashable, Sendable {
     ///
     /// - Throws: ``MemoryError`` with code `.permission` or `.guestGone`.
     public static func read(of process: HostProcess) throws(MemoryError) -> ProcessMaps {
-        guard let text = HostFile.text("/proc/\(process.pid)/maps") else {
+        guard let bytes = HostFile.bytes("/proc/\(process.pid)/maps") else {
             guard process.isAlive else {
                 throw MemoryError(.guestGone, "QEMU (process \(process.pid)) ended")
             }
@@ -39,26 +39,24 @@ public struct ProcessMaps: Hashable, Sendable {
                 "the mappings of QEMU (process \(process.pid), uid \(process.uid)) may not be read by uid \(geteuid()); "
                     + "run inspectd as the same user or as root")
         }
-        return try parse(text)
+        return try parse(bytes: bytes)
     }
 
     /// Reads the text of such a file.
     ///
     /// - Throws: ``MemoryError`` with code `.malformed` and the line.
-    public static func parse(_ text: String) throws(MemoryError) -> ProcessMaps {
+    public static func parse(_ text: String) throws(MemoryError) -> ProcessMaps { try parse(bytes: Array(text.utf8)) }
+
+    /// By bytes, since this stands between a user and the first answer, and QEMU has hundreds of mappings.
+    static func parse(bytes: [UInt8]) throws(MemoryError) -> ProcessMaps {
         var entries: [Entry] = []
-        for line in text.split(separator: "\n") {
-            let fields = line.split(separator: " ", maxSplits: 5)
-            let range = fields.first?.split(separator: "-") ?? []
-            guard fields.count >= 5, range.count == 2, let start = UInt64(range[0], radix: 16),
-                let end = UInt64(range[1], radix: 16), start <= end, let offset = UInt64(fields[2], radix: 16),
-                let inode = UInt64(fields[4])
-            else { throw MemoryError(.malformed, "a process's list of mappings has the line '\(line)'") }
-            let path = fields.count > 5 ? fields[5].drop { $0 == " " } : ""
-            entries.append(
-                Entry(
-                    start: start, end: end, permissions: String(fields[1]), offset: offset, device: String(fields[3]),
-                    inode: inode, path: String(path)))
+        for line in bytes.split(separator: 0x0A) {
+            guard let entry = Entry(line: line) else {
+                throw MemoryError(
+                    .malformed,
+                    "a process's list of mappings has the line '\(String(decoding: line, as: UTF8.self))'")
+            }
+            entries.append(entry)
         }
         return ProcessMaps(entries: entries.sorted { $0.start < $1.start })
     }
@@ -77,6 +75,32 @@ public struct ProcessMaps: Hashable, Sendable {
 }
 
 extension ProcessMaps.Entry {
+    /// Reads `START-END PERMISSIONS OFFSET DEVICE INODE PATH`; nil for anything else.
+    init?(line: ArraySlice<UInt8>) {
+        let space = UInt8(ascii: " ")
+        let fields = line.split(separator: space, maxSplits: 5)
+        guard fields.count >= 5, let dash = fields[0].firstIndex(of: UInt8(ascii: "-")) else { return nil }
+        func hexadecimal(_ digits: ArraySlice<UInt8>) -> UInt64? {
+            guard !digits.isEmpty, digits.count <= 16 else { return nil }
+            var value: UInt64 = 0
+            for digit in digits {
+                switch digit {
+                case UInt8(ascii: "0")...UInt8(ascii: "9"): value = value << 4 | UInt64(digit & 15)
+                case UInt8(ascii: "a")...UInt8(ascii: "f"): value = value << 4 | UInt64(digit &- 87)
+                default: return nil
+                }
+            }
+            return value
+        }
+        func text(_ bytes: ArraySlice<UInt8>) -> String { String(decoding: bytes, as: UTF8.self) }
+        guard let start = hexadecimal(fields[0][..<dash]), let end = hexadecimal(fields[0][(dash + 1)...]),
+            start <= end, let offset = hexadecimal(fields[2]), let inode = UInt64(text(fields[4]))
+        else { return nil }
+        self.init(
+            start: start, end: end, permissions: text(fields[1]), offset: offset, device: text(fields[3]),
+            inode: inode, path: fields.count > 5 ? text(fields[5].drop { $0 == space }) : "")
+    }
+
     /// Opens the mapped file for reading, through the process: its path may be gone or mean another file here.
     ///
     /// - Throws: ``MemoryError`` with code `.permission` or `.unavailable`.

@@ -23,6 +23,7 @@ let package = Package(
         .library(name: "QMP", targets: ["QMP"]),
         .library(name: "GDBRemote", targets: ["GDBRemote"]),
         .library(name: "KernelImage", targets: ["KernelImage"]),
+        .library(name: "CallGraph", targets: ["CallGraph"]),
         .executable(name: "inspectd", targets: ["inspectd"]),
     ],
     dependencies: [
@@ -34,6 +35,7 @@ let package = Package(
     targets: [
         // Floor C: doors to system libraries.
         .systemLibrary(name: "CElfutils", pkgConfig: "libdw", providers: [.apt(["libdw-dev"])]),
+        .systemLibrary(name: "CCapstone", pkgConfig: "capstone", providers: [.apt(["libcapstone-dev"])]),
         .target(name: "CGuestMemory"),
         .target(name: "CRestorer"),
 
@@ -44,12 +46,15 @@ let package = Package(
         .target(name: "GDBRemote", dependencies: ["SocketTransport", nioCore, nioPosix], swiftSettings: strict),
         .target(name: "KernelImage", dependencies: ["CElfutils", systemPackage], swiftSettings: strict),
 
+        // Floor 1: what a piece of machine code can reach.
+        .target(name: "CallGraph", dependencies: ["CCapstone", "KernelImage"], swiftSettings: strict),
+
         // Floor 2: the product.
         .target(
             name: "FrameInspect",
             dependencies: [
                 "CRestorer", "CGuestMemory", "GuestMemory", "SocketTransport", "QMP", "GDBRemote", "KernelImage",
-                nioCore, nioPosix, systemPackage,
+                "CallGraph", nioCore, nioPosix, systemPackage,
             ],
             resources: [.embedInCode("Profile/Resources/strat9.json")],
             swiftSettings: strict),
@@ -72,6 +77,8 @@ let package = Package(
             swiftSettings: strict),
         .testTarget(name: "KernelImageTests", dependencies: ["KernelImage", "GuestTesting"], swiftSettings: strict),
         .testTarget(
+            name: "CallGraphTests", dependencies: ["CallGraph", "KernelImage", "GuestTesting"], swiftSettings: strict),
+        .testTarget(
             name: "FrameInspectTests", dependencies: ["FrameInspect", "GuestTesting"], swiftSettings: strict),
         .testTarget(
             name: "InspectdTests", dependencies: ["inspectd", "FrameInspect", "GuestTesting", argumentParser],
@@ -79,8 +86,8 @@ let package = Package(
         .testTarget(
             name: "GuestTests",
             dependencies: [
-                "FrameInspect", "GuestMemory", "GuestTesting", "QMP", "GDBRemote", "KernelImage", "SocketTransport",
-                systemPackage,
+                "FrameInspect", "GuestMemory", "GuestTesting", "QMP", "GDBRemote", "KernelImage", "CallGraph",
+                "SocketTransport", systemPackage,
             ],
             swiftSettings: strict),
     ]

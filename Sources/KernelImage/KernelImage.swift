@@ -115,6 +115,14 @@ public final class KernelImage: Sendable {
     /// File and line of an address as linked.
     public func sourceLocation(at address: UInt64) -> SourceLocation? { withDebugInfo { $0?.location(of: address) } }
 
+    /// The calls that the compiler inlined into the function that holds an address as linked, callers before callees.
+    ///
+    /// Empty where the debug information knows no function there. The first question about a unit reads its functions;
+    /// later ones are cheap, except for the walk over the function itself.
+    public func inlinedCalls(inFunctionAt address: UInt64) -> [InlinedCall] {
+        withDebugInfo { $0?.inlinedCalls(inFunctionAt: address) ?? [] }
+    }
+
     private func withSymbols<Result: Sendable>(_ body: (borrowing SymbolTable) -> Result) -> Result {
         let table = handles.withLock { handles in
             if let known = handles.symbols { return known }

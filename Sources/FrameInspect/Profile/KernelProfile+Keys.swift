@@ -1,3 +1,5 @@
+internal import CallGraph
+
 extension KernelProfile {
     /// Stands for any key in the tree of ``template``.
     static let anyKey = "*"
@@ -29,6 +31,9 @@ extension KernelProfile {
                 zone: ZoneProfile.Zone(
                     kind: "", base: "", pageCount: "", spanPages: "", segmentCount: "", segments: ""),
                 segmentType: "", segment: ZoneProfile.Segment(base: "", pageCount: "", freeLists: ""), names: [""]),
-            frameCaches: FrameCacheProfile(anchor: "", type: "", length: "", frames: ""))
+            frameCaches: FrameCacheProfile(anchor: "", type: "", length: "", frames: ""),
+            hookSinks: SinkCatalogue(functions: [
+                SinkCatalogue.Entry(kind: .lock, text: "", names: [NamePattern("")], except: [NamePattern("")])
+            ]))
     }
 }

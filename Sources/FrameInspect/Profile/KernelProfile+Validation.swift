@@ -1,3 +1,5 @@
+internal import CallGraph
+
 extension KernelProfile {
     /// Checks that the parts fit together.
     ///
@@ -22,6 +24,30 @@ extension KernelProfile {
         try checkAnchor(directMap, "directMap")
         try checkAnchor(zones?.allocator, "zones.allocator")
         try checkAnchor(frameCaches?.anchor, "frameCaches.anchor")
+        try validateHookSinks()
+    }
+
+    private func validateHookSinks() throws(ProfileError) {
+        guard let sinks = hookSinks else { return }
+        guard sinks.version == SinkCatalogue.supportedVersion else {
+            throw .invalid(
+                "hookSinks.version", "is \(sinks.version); this program reads \(SinkCatalogue.supportedVersion)")
+        }
+        guard !sinks.functions.isEmpty else {
+            throw .invalid("hookSinks.functions", "is empty; leave hookSinks out where nothing is to be judged by name")
+        }
+        for (index, entry) in sinks.functions.enumerated() {
+            let path = "hookSinks.functions[\(index)]"
+            guard !entry.text.isEmpty else { throw .invalid("\(path).text", "is empty; say what the functions do") }
+            guard !entry.names.isEmpty else { throw .invalid("\(path).names", "is empty") }
+            for (key, patterns) in [("names", entry.names), ("except", entry.except ?? [])] {
+                for (place, pattern) in patterns.enumerated()
+                where !pattern.description.contains(where: { $0 != "*" && $0 != ":" }) {
+                    throw .invalid(
+                        "\(path).\(key)[\(place)]", "is \"\(pattern)\", which names no function or every one")
+                }
+            }
+        }
     }
 
     private func checkAnchor(_ name: String?, _ path: String) throws(ProfileError) {

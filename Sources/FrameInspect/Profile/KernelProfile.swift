@@ -1,3 +1,5 @@
+public import CallGraph
+
 /// What a kernel calls its things and what its numbers mean: data, read from JSON, without code of its own.
 ///
 /// Offsets in a profile are fallbacks for images without debug information. Text that names a type, a member or a
@@ -40,6 +42,8 @@ public struct KernelProfile: Hashable, Sendable, Codable {
     public var zones: ZoneProfile?
     /// How per-CPU caches are described; nil where there are none.
     public var frameCaches: FrameCacheProfile?
+    /// Functions that a hook must not reach; nil where the profile names none: then no hook can be proved clean.
+    public var hookSinks: SinkCatalogue?
 
     /// Names of the profiles that are built in.
     public static let builtinNames = ["strat9"]

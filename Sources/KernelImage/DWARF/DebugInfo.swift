@@ -3,10 +3,14 @@ internal import Glibc
 
 /// Debug information through libdw; not for use by two threads at once.
 final class DebugInfo {
-    private let dwarf: OpaquePointer
+    let dwarf: OpaquePointer
     /// Version of the format, of the first unit that has one; the kernel's own crate may differ from its libraries.
     let version: Int
     private var ranges: [(start: UInt64, end: UInt64, unit: UInt64)]?
+    /// What is known of the functions of each unit that was asked about, by the unit's offset.
+    var functionsOfUnit: [UInt64: [FunctionExtent]] = [:]
+    /// Names of functions by the offset of the entry that has them.
+    var functionNames: [UInt64: String] = [:]
 
     /// How deep structures are looked into.
     private static let maximumDepth = 12
@@ -96,7 +100,7 @@ final class DebugInfo {
         } while nextSibling(&die)
     }
 
-    private func nextSibling(_ die: inout Dwarf_Die) -> Bool {
+    func nextSibling(_ die: inout Dwarf_Die) -> Bool {
         var next = Dwarf_Die()
         guard dwarf_siblingof(&die, &next) == 0 else { return false }
         die = next
@@ -297,7 +301,7 @@ final class DebugInfo {
     }
 
     /// The unit whose code holds an address; the index is made once, since few compilers write one.
-    private func unit(containing address: UInt64) -> UInt64? {
+    func unit(containing address: UInt64) -> UInt64? {
         let index: [(start: UInt64, end: UInt64, unit: UInt64)]
         if let known = ranges {
             index = known

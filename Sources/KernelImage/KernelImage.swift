@@ -112,6 +112,16 @@ public final class KernelImage: Sendable {
         return type
     }
 
+    /// The type that an address leads to.
+    ///
+    /// - Throws: ``ImageError`` with code `.noSuchType` where it is only declared.
+    public func target(of reference: ImageTypeReference) throws(ImageError) -> ImageType {
+        guard let type = withDebugInfo({ $0?.target(of: reference) }) else {
+            throw ImageError(.noSuchType, "the debug information of \(path) has no type \(reference.name)")
+        }
+        return type
+    }
+
     /// File and line of an address as linked.
     public func sourceLocation(at address: UInt64) -> SourceLocation? { withDebugInfo { $0?.location(of: address) } }
 

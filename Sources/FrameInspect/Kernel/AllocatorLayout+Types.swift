@@ -2,7 +2,9 @@ internal import KernelImage
 
 extension AllocatorLayout {
     /// The layout after debug information; nil where a part of it is missing or has another form than the profile says.
-    init?(types: [String: ImageType], variables: [String: ImageType], profile: KernelProfile) {
+    init?(
+        types: [String: ImageType], variables: [String: ImageType], profile: KernelProfile, learner: CollectionLearner
+    ) {
         guard let names = profile.zones, let path = profile.anchors[names.allocator],
             let variable = variables[path], let allocator = types[names.allocatorType],
             let zone = types[names.zoneType], let segment = types[names.segmentType],
@@ -29,13 +31,35 @@ extension AllocatorLayout {
         self.segmentBase = segmentBase
         self.segmentPages = segmentPages
         freeLists = List(offset: lists.offset, stride: 8, count: lists.count)
+        orders = AllocatorLayout.innermostCount(of: names.segment.freeLists, in: segment) ?? lists.count
+        if let counts = names.segment.freeBlocks.flatMap({ try? segment.member(path: $0) }),
+            counts.count == lists.count, [1, 2, 4, 8].contains(counts.size)
+        {
+            freeBlocks = List(offset: counts.offset, stride: counts.size, count: counts.count)
+        }
+        zoneAllocated = names.zone.allocatedPages.flatMap { field(zone, $0) }
+        zonePresent = names.zone.presentPages.flatMap { field(zone, $0) }
+        guards = (try? learner.guards(around: names.allocatorType, in: variable))?.guards ?? []
+        cacheGuards = []
         guard let described = profile.frameCaches, let cachesPath = profile.anchors[described.anchor],
             case .array(let element, let count)? = variables[cachesPath]?.shape, let cache = types[described.type],
             let inner = element.offset(ofType: described.type), let length = field(cache, described.length),
             let frames = try? cache.member(path: described.frames), frames.size == 8
         else { return }
         caches = List(offset: inner, stride: element.size, count: count)
+        cacheGuards = (try? learner.guards(around: described.type, in: element))?.guards ?? []
         cacheLength = length
         cacheFrames = List(offset: frames.offset, stride: 8, count: frames.count)
+    }
+
+    /// The length of the innermost array of a member that is an array of arrays.
+    private static func innermostCount(of path: String, in type: ImageType) -> Int? {
+        guard var current = type.members.first(where: { $0.name == path })?.type else { return nil }
+        var count: Int?
+        while case .array(let element, let length) = current.unwrapped.shape {
+            count = length
+            current = element
+        }
+        return count
     }
 }

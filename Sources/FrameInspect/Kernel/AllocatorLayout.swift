@@ -36,10 +36,22 @@ public struct AllocatorLayout: Hashable, Sendable, Codable {
     public var segmentBase: Field
     /// A segment's pages.
     public var segmentPages: Field
-    /// Physical addresses of the first free blocks, by order.
+    /// Physical addresses of the first free blocks: by migrate type where there are several, then by order.
     public var freeLists: List
+    /// Number of lists per migrate type, one for each order.
+    public var orders: Int
+    /// Lengths of the lists, in their order; nil where the kernel does not count them.
+    public var freeBlocks: List?
+    /// A zone's pages on no free list; nil where the kernel does not count them.
+    public var zoneAllocated: Field?
+    /// A zone's pages without holes; nil where the kernel does not count them.
+    public var zonePresent: Field?
+    /// The words to check before the zones are believed, from the allocator's anchor on.
+    public var guards: [CellGuard]
     /// The per-CPU caches, from their anchor on; nil where there are none.
     public var caches: List?
+    /// The words to check before a cache is believed, from the cache's element on.
+    public var cacheGuards: [CellGuard]
     /// Number of frames in a cache.
     public var cacheLength: Field?
     /// Physical addresses of the frames in a cache.

@@ -59,8 +59,11 @@ extension KernelFacts {
         if let vtable = profile.vtable { wanted.append(vtable.type) }
         if let zones = profile.zones { wanted += [zones.allocatorType, zones.zoneType, zones.segmentType] }
         if let caches = profile.frameCaches { wanted.append(caches.type) }
-        let variables = [profile.zones?.allocator, profile.frameCaches?.anchor].compactMap { $0 }
-            .compactMap { profile.anchors[$0] }
+        if let spaces = profile.addressSpaces { wanted.append(spaces.type) }
+        let variables = [
+            profile.zones?.allocator, profile.frameCaches?.anchor, profile.ownership?.anchor, profile.mappings?.anchor,
+            profile.addressSpaces?.anchor,
+        ].compactMap { $0 }.compactMap { profile.anchors[$0] }
         let (types, variableTypes) = try image.declarations(types: wanted, variables: variables)
         guard let slot = types[profile.slot.type] else {
             throw ImageError(.noSuchType, "the debug information has no type \(profile.slot.type)")
@@ -80,7 +83,37 @@ extension KernelFacts {
         if let described = profile.vtable, let type = types[described.type] {
             vtable = try KernelFacts.vtable(type, described)
         }
-        allocator = AllocatorLayout(types: types, variables: variableTypes, profile: profile)
+        readCollections(CollectionLearner(image: image, profile: profile, variables: variableTypes, types: types))
+    }
+
+    /// Learns where the kernel keeps its books; what cannot be found is noted with the reason.
+    private mutating func readCollections(_ learner: CollectionLearner) {
+        missingLayouts = [:]
+        func learn<Names, Layout>(
+            _ key: String, _ names: Names?, _ body: (Names) throws(ImageError) -> Layout
+        ) -> Layout? {
+            guard let names else {
+                missingLayouts[key] = "the profile \(profile) does not describe it"
+                return nil
+            }
+            do {
+                return try body(names)
+            } catch {
+                missingLayouts[key] = error.message
+                return nil
+            }
+        }
+        ownership = learn("ownership", learner.profile.ownership, learner.ownership)
+        mappings = learn("mappings", learner.profile.mappings, learner.mappings)
+        addressSpaces = learn("addressSpaces", learner.profile.addressSpaces, learner.addressSpaces)
+        allocator = AllocatorLayout(
+            types: learner.types, variables: learner.variables, profile: learner.profile, learner: learner)
+        if allocator == nil {
+            missingLayouts["zones"] =
+                learner.profile.zones == nil
+                ? "the profile \(profile) does not describe it"
+                : "the debug information has not the allocator's types, or they have another form"
+        }
     }
 
     private static func vtable(_ type: ImageType, _ profile: VtableProfile) throws(ImageError) -> VtableLayout? {

@@ -101,6 +101,14 @@ public struct KernelFacts: Hashable, Sendable, Codable {
     public var vtable: VtableLayout?
     /// The allocator's books; nil where they are not known.
     public var allocator: AllocatorLayout?
+    /// Where ownership is recorded; nil where it is not known, see ``missingLayouts``.
+    public var ownership: OwnershipLayout?
+    /// Where mappings of capabilities are recorded; nil where it is not known.
+    public var mappings: MappingLayout?
+    /// Where address spaces are listed; nil where it is not known.
+    public var addressSpaces: AddressSpaceLayout?
+    /// Why a section of the profile is not among these facts, by its key in the profile.
+    public var missingLayouts: [String: String]
     /// The anchors that were found, by their name in the profile.
     public var anchors: [String: Anchor]
     /// Why the others were not, by their name in the profile.
@@ -118,6 +126,10 @@ public struct KernelFacts: Hashable, Sendable, Codable {
         vtable = profile.vtable.flatMap { VtableLayout(profile: $0) }
         anchors = [:]
         missingAnchors = [:]
+        missingLayouts = [:]
+        for name in ["zones", "ownership", "mappings", "addressSpaces"] {
+            missingLayouts[name] = "there is no image with debug information"
+        }
         sections = []
         samples = []
     }

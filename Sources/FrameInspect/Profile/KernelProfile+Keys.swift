@@ -29,9 +29,19 @@ extension KernelProfile {
             zones: ZoneProfile(
                 allocator: "", allocatorType: "", zones: "", zoneType: "",
                 zone: ZoneProfile.Zone(
-                    kind: "", base: "", pageCount: "", spanPages: "", segmentCount: "", segments: ""),
-                segmentType: "", segment: ZoneProfile.Segment(base: "", pageCount: "", freeLists: ""), names: [""]),
-            frameCaches: FrameCacheProfile(anchor: "", type: "", length: "", frames: ""),
+                    kind: "", base: "", pageCount: "", spanPages: "", allocatedPages: "", presentPages: "",
+                    segmentCount: "", segments: ""),
+                segmentType: "", segment: ZoneProfile.Segment(base: "", pageCount: "", freeLists: "", freeBlocks: ""),
+                names: [""], migrateTypes: [""]),
+            frameCaches: FrameCacheProfile(anchor: "", type: "", length: "", frames: ""), quarantine: "",
+            cells: [CellProfile(type: "", kind: .lock, state: "", ready: 0, content: "")],
+            ownership: OwnershipProfile(
+                anchor: "", map: "", key: OwnershipProfile.Key(base: "", order: ""),
+                entry: OwnershipProfile.Entry(state: "", refcount: "", capabilities: "", transientRefs: ""),
+                states: [""]),
+            mappings: MappingProfile(
+                anchor: "", map: "", mapping: MappingProfile.Mapping(space: "", address: "", size: ""), sizes: [0]),
+            addressSpaces: AddressSpaceProfile(anchor: "", list: "", type: "", identifier: "", root: ""),
             hookSinks: SinkCatalogue(functions: [
                 SinkCatalogue.Entry(kind: .lock, text: "", names: [NamePattern("")], except: [NamePattern("")])
             ]))

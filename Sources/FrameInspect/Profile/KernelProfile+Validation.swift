@@ -25,6 +25,8 @@ extension KernelProfile {
         try checkAnchor(zones?.allocator, "zones.allocator")
         try checkAnchor(frameCaches?.anchor, "frameCaches.anchor")
         try validateHookSinks()
+        try checkAnchor(quarantine, "quarantine")
+        try validateCollections()
     }
 
     private func validateHookSinks() throws(ProfileError) {
@@ -47,6 +49,49 @@ extension KernelProfile {
                         "\(path).\(key)[\(place)]", "is \"\(pattern)\", which names no function or every one")
                 }
             }
+        }
+    }
+
+    private func validateCollections() throws(ProfileError) {
+        try checkAnchor(ownership?.anchor, "ownership.anchor")
+        try checkAnchor(mappings?.anchor, "mappings.anchor")
+        try checkAnchor(addressSpaces?.anchor, "addressSpaces.anchor")
+        var names: Set<String> = []
+        for (index, cell) in (cells ?? []).enumerated() {
+            for (key, text) in [("type", cell.type), ("state", cell.state), ("content", cell.content)]
+            where text.isEmpty {
+                throw .invalid("cells[\(index)].\(key)", "is empty")
+            }
+            guard names.insert(cell.type).inserted else {
+                throw .invalid("cells[\(index)].type", "\(cell.type) occurs twice")
+            }
+        }
+        var needed: [(path: String, text: String)] = []
+        if let ownership {
+            needed += [
+                ("ownership.key.base", ownership.key.base), ("ownership.key.order", ownership.key.order),
+                ("ownership.entry.state", ownership.entry.state),
+                ("ownership.entry.refcount", ownership.entry.refcount),
+                ("ownership.entry.capabilities", ownership.entry.capabilities),
+                ("ownership.entry.transientRefs", ownership.entry.transientRefs),
+            ]
+        }
+        if let mappings {
+            needed += [
+                ("mappings.mapping.space", mappings.mapping.space),
+                ("mappings.mapping.address", mappings.mapping.address),
+                ("mappings.mapping.size", mappings.mapping.size),
+            ]
+        }
+        if let addressSpaces {
+            needed += [
+                ("addressSpaces.type", addressSpaces.type), ("addressSpaces.root", addressSpaces.root),
+                ("addressSpaces.identifier", addressSpaces.identifier),
+            ]
+        }
+        for (path, text) in needed where text.isEmpty { throw .invalid(path, "is empty; name a member or a type") }
+        if let states = ownership?.states, states.count > 256 {
+            throw .invalid("ownership.states", "has \(states.count) names; a state is one of at most 256")
         }
     }
 

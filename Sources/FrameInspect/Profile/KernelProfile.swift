@@ -42,6 +42,16 @@ public struct KernelProfile: Hashable, Sendable, Codable {
     public var zones: ZoneProfile?
     /// How per-CPU caches are described; nil where there are none.
     public var frameCaches: FrameCacheProfile?
+    /// Name of the anchor that counts the pages withheld because they are poisoned; nil where none does.
+    public var quarantine: String?
+    /// Wrappers around values that may be absent or locked; nil for none.
+    public var cells: [CellProfile]?
+    /// How ownership of blocks is recorded; nil where it is not.
+    public var ownership: OwnershipProfile?
+    /// How mappings of capabilities are recorded; nil where they are not.
+    public var mappings: MappingProfile?
+    /// How address spaces are listed; nil where they are not.
+    public var addressSpaces: AddressSpaceProfile?
     /// Functions that a hook must not reach; nil where the profile names none: then no hook can be proved clean.
     public var hookSinks: SinkCatalogue?
 

@@ -16,6 +16,8 @@ public struct ZoneProfile: Hashable, Sendable, Codable {
     public var segment: Segment
     /// Names of the zones by the value of `zone.kind`.
     public var names: [String]
+    /// Names of the migrate types by the first index of `segment.freeLists`; nil where there is none.
+    public var migrateTypes: [String]?
 
     /// Members of a zone.
     public struct Zone: Hashable, Sendable, Codable {
@@ -27,6 +29,10 @@ public struct ZoneProfile: Hashable, Sendable, Codable {
         public var pageCount: String
         /// Pages from the first to the last, holes included.
         public var spanPages: String
+        /// Pages on no free list; nil where the kernel does not count them.
+        public var allocatedPages: String?
+        /// Pages that the zone manages, without holes; nil where the kernel does not count them.
+        public var presentPages: String?
         /// Number of segments in use.
         public var segmentCount: String
         /// The array of segments.
@@ -39,8 +45,10 @@ public struct ZoneProfile: Hashable, Sendable, Codable {
         public var base: String
         /// Pages.
         public var pageCount: String
-        /// Array of list heads by order: physical address of the first free block.
+        /// Array of list heads by order, or of such arrays by migrate type: physical address of the first free block.
         public var freeLists: String
+        /// Array of the lists' lengths, of the same form; nil where the kernel does not count them.
+        public var freeBlocks: String?
     }
 }
 

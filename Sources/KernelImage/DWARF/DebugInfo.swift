@@ -13,9 +13,15 @@ final class DebugInfo {
     var functionNames: [UInt64: String] = [:]
 
     /// How deep structures are looked into.
-    private static let maximumDepth = 12
+    private static let maximumDepth = 32
     /// The most members that one type may have.
     private static let maximumMembers = 4096
+    /// The most types that are remembered and counted in one walk.
+    private static let maximumTypes = 1 << 16
+
+    /// Types by the place of their description: the same ones occur in many others.
+    private var known: [UInt64: ImageType] = [:]
+    private var built = 0
 
     /// Nil where the image has none.
     init?(elf: OpaquePointer) {
@@ -45,6 +51,9 @@ final class DebugInfo {
         types: [String: ImageType], variables: [String: ImageType]
     ) {
         var search = Search(types: types, variables: variables)
+        built = 0
+        known = [:]
+        defer { known = [:] }
         forEachUnit { unit in
             var child = Dwarf_Die()
             var copy = unit
@@ -63,9 +72,7 @@ final class DebugInfo {
         var error: ImageError?
 
         init(types: [String], variables: [String]) {
-            func split(_ path: String) -> (String, String) {
-                (path, path.split(separator: ":").last.map(String.init) ?? path)
-            }
+            func split(_ path: String) -> (String, String) { (path, SymbolPath.lastComponent(of: path)) }
             self.types = types.map(split)
             self.variables = variables.map(split)
         }
@@ -183,7 +190,20 @@ final class DebugInfo {
         }
         let plain = dwarf_diename(&die).map { String(cString: $0) } ?? ""
         let size = Int(max(0, dwarf_bytesize(&die)))
-        guard depth < DebugInfo.maximumDepth else { return ImageType(name: plain, size: size, shape: .opaque) }
+        let place = dwarf_dieoffset(&die)
+        if let known = known[place] { return known }
+        built += 1
+        guard depth < DebugInfo.maximumDepth, built < DebugInfo.maximumTypes else {
+            return ImageType(name: plain, size: size, shape: .opaque)
+        }
+        let result = described(&die, plain: plain, size: size, path: path, depth: depth)
+        known[place] = result
+        return result
+    }
+
+    private func described(
+        _ die: inout Dwarf_Die, plain: String, size: Int, path: String?, depth: Int
+    ) -> ImageType {
         switch Int(dwarf_tag(&die)) {
         case DW_TAG_base_type:
             var value: UInt64 = 0
@@ -193,13 +213,14 @@ final class DebugInfo {
             return ImageType(name: plain, size: size, shape: .scalar(isSigned: isSigned))
         case DW_TAG_enumeration_type: return ImageType(name: plain, size: size, shape: .scalar(isSigned: false))
         case DW_TAG_pointer_type, DW_TAG_reference_type:
-            return ImageType(name: plain, size: size == 0 ? 8 : size, shape: .pointer)
+            return ImageType(name: plain, size: size == 0 ? 8 : size, shape: .pointer(to: pointee(of: &die)))
         case DW_TAG_array_type: return arrayType(die, depth: depth)
         case DW_TAG_structure_type, DW_TAG_union_type, DW_TAG_class_type:
             let scope = path ?? scope(of: die)
+            let (members, variants) = members(of: die, depth: depth)
             return ImageType(
-                name: scope.isEmpty ? plain : scope + "::" + plain, size: size,
-                shape: .members(members(of: die, depth: depth)))
+                name: scope.isEmpty ? plain : scope + "::" + plain, size: size, shape: .members(members),
+                variants: variants)
         default: return ImageType(name: plain, size: size, shape: .opaque)
         }
     }
@@ -246,32 +267,90 @@ final class DebugInfo {
         return 0
     }
 
-    private func members(of die: Dwarf_Die, depth: Int) -> [ImageMember] {
+    private func members(of die: Dwarf_Die, depth: Int) -> ([ImageMember], ImageVariants?) {
         var die = die
         var child = Dwarf_Die()
-        guard dwarf_child(&die, &child) == 0 else { return [] }
+        guard dwarf_child(&die, &child) == 0 else { return ([], nil) }
         var result: [ImageMember] = []
+        var variants: ImageVariants?
         repeat {
             switch Int(dwarf_tag(&child)) {
             case DW_TAG_member: if let member = member(&child, depth: depth) { result.append(member) }
             case DW_TAG_variant_part:
                 // The payloads of all variants, each at its own place.
-                var variant = Dwarf_Die()
-                guard dwarf_child(&child, &variant) == 0 else { continue }
-                repeat {
-                    guard Int(dwarf_tag(&variant)) == DW_TAG_variant else { continue }
-                    var payload = Dwarf_Die()
-                    guard dwarf_child(&variant, &payload) == 0 else { continue }
-                    repeat {
-                        if Int(dwarf_tag(&payload)) == DW_TAG_member, let member = member(&payload, depth: depth) {
-                            result.append(member)
-                        }
-                    } while nextSibling(&payload) && result.count < DebugInfo.maximumMembers
-                } while nextSibling(&variant) && result.count < DebugInfo.maximumMembers
+                let part = variantPart(&child, depth: depth)
+                variants = part
+                result += part.all.prefix(DebugInfo.maximumMembers - result.count).map {
+                    ImageMember(name: $0.name, offset: $0.offset, type: $0.payload)
+                }
             default: continue
             }
         } while nextSibling(&child) && result.count < DebugInfo.maximumMembers
+        return (result, variants)
+    }
+
+    private func variantPart(_ part: inout Dwarf_Die, depth: Int) -> ImageVariants {
+        var result = ImageVariants(discriminantOffset: nil, discriminantSize: 0, all: [])
+        var attribute = Dwarf_Attribute()
+        var discriminant = Dwarf_Die()
+        if dwarf_attr(&part, UInt32(DW_AT_discr), &attribute) != nil,
+            dwarf_formref_die(&attribute, &discriminant) != nil,
+            let member = member(&discriminant, depth: depth)
+        {
+            result.discriminantOffset = member.offset
+            result.discriminantSize = member.type.size
+        }
+        var variant = Dwarf_Die()
+        guard dwarf_child(&part, &variant) == 0 else { return result }
+        repeat {
+            guard Int(dwarf_tag(&variant)) == DW_TAG_variant else { continue }
+            var value: UInt64?
+            var number: Int64 = 0
+            if dwarf_attr(&variant, UInt32(DW_AT_discr_value), &attribute) != nil {
+                if dwarf_formsdata(&attribute, &number) == 0 {
+                    let bits = UInt64(min(max(result.discriminantSize, 1), 8) * 8)
+                    value = UInt64(bitPattern: number) & (UInt64.max >> (64 - bits))
+                } else {
+                    // Wider than any discriminant that is read: no value matches it.
+                    value = UInt64.max
+                }
+            }
+            var payload = Dwarf_Die()
+            guard dwarf_child(&variant, &payload) == 0 else { continue }
+            repeat {
+                guard Int(dwarf_tag(&payload)) == DW_TAG_member, let member = member(&payload, depth: depth) else {
+                    continue
+                }
+                result.all.append(
+                    ImageVariants.Variant(
+                        name: member.name, value: value, offset: member.offset, payload: member.type))
+            } while nextSibling(&payload) && result.all.count < DebugInfo.maximumMembers
+        } while nextSibling(&variant) && result.all.count < DebugInfo.maximumMembers
         return result
+    }
+
+    /// What a pointer leads to; nil for addresses of anything.
+    private func pointee(of die: inout Dwarf_Die) -> ImageTypeReference? {
+        var attribute = Dwarf_Attribute()
+        var target = Dwarf_Die()
+        guard dwarf_attr_integrate(&die, UInt32(DW_AT_type), &attribute) != nil,
+            dwarf_formref_die(&attribute, &target) != nil
+        else { return nil }
+        let name = dwarf_diename(&target).map { String(cString: $0) } ?? ""
+        return ImageTypeReference(name: name, offset: dwarf_dieoffset(&target))
+    }
+
+    /// The type that a pointer leads to; nil where it is only declared, in every unit.
+    func target(of reference: ImageTypeReference) -> ImageType? {
+        var die = Dwarf_Die()
+        guard dwarf_offdie(dwarf, reference.offset, &die) != nil else { return nil }
+        built = 0
+        known = [:]
+        defer { known = [:] }
+        let found = type(of: die, path: nil, depth: 0)
+        if found.size > 0 { return found }
+        let path = found.name
+        return (try? declarations(types: [path], variables: []))?.types[path]
     }
 
     private func member(_ die: inout Dwarf_Die, depth: Int) -> ImageMember? {

@@ -6,8 +6,8 @@ public struct ImageType: Hashable, Sendable {
         case members([ImageMember])
         /// An integer, a Boolean, a character, a float, an enumeration without data.
         case scalar(isSigned: Bool)
-        /// An address.
-        case pointer
+        /// An address, and what lies there; nil where the debug information does not say.
+        case pointer(to: ImageTypeReference?)
         /// Elements in a row; several dimensions are arrays of arrays.
         case array(element: ImageType, count: Int)
         /// Not looked into.
@@ -20,6 +20,23 @@ public struct ImageType: Hashable, Sendable {
     public var size: Int
     /// What it is made of.
     public var shape: Shape
+    /// Which payload is there, for an enumeration that carries data; its payloads are among the members too.
+    public var variants: ImageVariants?
+
+    /// A type.
+    public init(name: String, size: Int, shape: Shape, variants: ImageVariants? = nil) {
+        self.name = name
+        self.size = size
+        self.shape = shape
+        self.variants = variants
+    }
+
+    /// Its name without path and generic arguments: `BTreeMap` of `alloc::collections::btree::map::BTreeMap<u64, u8>`.
+    public var plainName: Substring {
+        let base = name.prefix { $0 != "<" }
+        guard let colon = base.lastIndex(of: ":") else { return base }
+        return base[base.index(after: colon)...]
+    }
 
     /// The members; none for what has none.
     public var members: [ImageMember] { if case .members(let members) = shape { members } else { [] } }
@@ -33,6 +50,36 @@ public struct ImageMember: Hashable, Sendable {
     public var offset: Int
     /// Its type.
     public var type: ImageType
+}
+
+/// A type that an address leads to, to be looked up when it is needed: such types may contain each other.
+public struct ImageTypeReference: Hashable, Sendable {
+    /// Its name without the path.
+    public var name: String
+    /// Where the debug information describes it.
+    let offset: UInt64
+}
+
+/// The variants of an enumeration that carries data.
+public struct ImageVariants: Hashable, Sendable {
+    /// One variant.
+    public struct Variant: Hashable, Sendable {
+        /// Its name.
+        public var name: String
+        /// What the discriminant holds for it; nil: whatever no other variant has.
+        public var value: UInt64?
+        /// First byte of the payload.
+        public var offset: Int
+        /// The payload.
+        public var payload: ImageType
+    }
+
+    /// First byte of the discriminant; nil where there is only one variant.
+    public var discriminantOffset: Int?
+    /// Bytes of the discriminant; a niche is as wide as the value whose unused bits it takes.
+    public var discriminantSize: Int
+    /// The variants.
+    public var all: [Variant]
 }
 
 /// Where a path of members ends.
@@ -104,6 +151,9 @@ extension ImageType {
 
     /// The single value inside wrappers, or the type itself.
     public var unwrapped: ImageType { unwrappedWithOffset(depth: 0).type }
+
+    /// The single value inside wrappers, and its distance from the start of the type.
+    public var unwrappedWithPlace: (offset: Int, type: ImageType) { unwrappedWithOffset(depth: 0) }
 
     private func unwrappedWithOffset(depth: Int) -> (offset: Int, type: ImageType) {
         // Zero-sized markers take no part; alignment wrappers have the size of their content.

@@ -22,6 +22,14 @@ extension Inspector {
     ///
     /// - Throws: ``InspectorError``.
     public func capture(_ slots: Range<UInt64>) async throws(InspectorError) -> FrameCapture {
+        try await capture(slots) { () async throws(InspectorError) in (try await self.readBooks(), ()) }.0
+    }
+
+    /// Copies slots and what else `gather` reads, all of one moment where the guest may be stopped.
+    func capture<Gathered: Sendable>(
+        _ slots: Range<UInt64>,
+        gathering gather: () async throws(InspectorError) -> (AllocatorBooks, Gathered)
+    ) async throws(InspectorError) -> (FrameCapture, Gathered) {
         guard slots.upperBound <= placement.slotCount else {
             throw InspectorError(
                 .usage, "the frame table has \(placement.slotCount) slots; \(slots.upperBound) were asked for")
@@ -30,9 +38,9 @@ extension Inspector {
         let copy: TableCopy
         do { copy = try TableCopy(runs: runs, map: memory.map) } catch { throw InspectorError(error) }
         await prefault(slots)
-        let (books, provenance) = try await consistently { () async throws(InspectorError) in
+        let ((books, gathered), provenance) = try await consistently { () async throws(InspectorError) in
             do throws(MemoryError) { try await copy.fill(from: self.memory) } catch { throw InspectorError(error) }
-            return try await self.readBooks()
+            return try await gather()
         }
         var moved: [UInt64] = []
         if isLive {
@@ -44,14 +52,20 @@ extension Inspector {
         } catch {
             throw InspectorError(error)
         }
-        return FrameCapture(reader: reader, slots: slots, allocator: books, provenance: provenance, moved: moved)
+        let capture = FrameCapture(
+            reader: reader, slots: slots, allocator: books, provenance: provenance, moved: moved)
+        return (capture, gathered)
     }
 
     /// A snapshot of the whole table in columns.
     ///
     /// - Throws: ``InspectorError``.
     public func snapshot() async throws(InspectorError) -> FrameTable {
-        let capture = try await capture(reader.allSlots)
+        try await table(of: try await capture(reader.allSlots))
+    }
+
+    /// The columns of a copy of the whole table.
+    func table(of capture: FrameCapture) async throws(InspectorError) -> FrameTable {
         do {
             return try await FrameTable(
                 reading: capture.reader, books: capture.allocator.books, provenance: capture.provenance,

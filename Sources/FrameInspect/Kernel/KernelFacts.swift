@@ -79,7 +79,7 @@ public struct KernelFacts: Hashable, Sendable, Codable {
     }
 
     /// The form of these facts; another one is not read from the cache.
-    static let currentVersion = 5
+    static let currentVersion = 7
 
     /// The form.
     var version = KernelFacts.currentVersion

@@ -50,7 +50,7 @@ public struct PageWalk: Sendable {
             return
         }
         let isLeaf = level == 1 || (entry & 0x80 != 0 && level <= 3)
-        guard entry & reservedBits(isLeaf: isLeaf) == 0 else {
+        guard entry & mode.reservedBits(level: level, isLeaf: isLeaf) == 0 else {
             step = .fault(.reservedBits(level: level, entry: entry))
             return
         }
@@ -70,16 +70,6 @@ public struct PageWalk: Sendable {
                 virtual: virtual, physical: PhysicalAddress((entry & mask & ~offset) | (virtual.rawValue & offset)),
                 pageSize: size, isWritable: isWritable, isUser: isUser, isExecutable: isExecutable,
                 isGlobal: entry & 0x100 != 0))
-    }
-
-    private func reservedBits(isLeaf: Bool) -> UInt64 {
-        var reserved = PagingMode.addressMask(bits: 52) & ~PagingMode.addressMask(bits: mode.physicalBits)
-        if !mode.hasNoExecute { reserved |= 1 << 63 }
-        if level >= 4 { reserved |= 0x80 }
-        // Between a large page's attribute bit and its address.
-        if isLeaf, level == 2 { reserved |= 0x1F_E000 }
-        if isLeaf, level == 3 { reserved |= 0x3FFF_E000 }
-        return reserved
     }
 
     /// Bytes that one entry of a level covers.

@@ -52,6 +52,17 @@ public struct PagingMode: Hashable, Sendable {
     /// The bits of an entry that are a frame's address.
     static func addressMask(bits: Int) -> UInt64 { ((1 &<< UInt64(bits)) &- 1) & ~0xFFF }
 
+    /// The bits of a present entry that must be zero: Intel SDM volume 3, tables of the formats of paging-structure entries.
+    public func reservedBits(level: Int, isLeaf: Bool) -> UInt64 {
+        var reserved = PagingMode.addressMask(bits: 52) & ~PagingMode.addressMask(bits: physicalBits)
+        if !hasNoExecute { reserved |= 1 << 63 }
+        if level >= 4 { reserved |= 0x80 }
+        // Between a large page's attribute bit and its address.
+        if isLeaf, level == 2 { reserved |= 0x1F_E000 }
+        if isLeaf, level == 3 { reserved |= 0x3FFF_E000 }
+        return reserved
+    }
+
     /// Whether the highest bits of an address are copies of the one below them, as the CPU demands.
     public func isCanonical(_ address: VirtualAddress) -> Bool {
         let unused = UInt64(64 - (levels == 5 ? 57 : 48))

@@ -1,0 +1,154 @@
+public import GuestMemory
+
+/// Every free list, followed through a copy of the frame table.
+public struct FreeListWalk: Sendable {
+    /// A list and the blocks that were met on it.
+    public struct List: Hashable, Sendable {
+        /// Where it begins.
+        public var head: FreeListHead
+        /// The blocks, as indices of ``FreeListWalk/blocks``.
+        public var blocks: Range<Int>
+    }
+
+    /// A contradiction on a list.
+    public struct Problem: Hashable, Sendable {
+        /// What is wrong.
+        public enum Kind: String, Hashable, Sendable, CaseIterable {
+            /// The list leads back to a block that it had already.
+            case cycle
+            /// A block is on another list too.
+            case metTwice
+            /// The block's frames overlap those of another one.
+            case overlap
+            /// The block's link back is not the block before it.
+            case backLink
+            /// A link leads to a frame that the table does not have.
+            case outsideTable
+            /// A link leads to a frame of another segment.
+            case outsideSegment
+            /// A link is not the address of a frame.
+            case notAFrame
+            /// The block does not begin where a block of its order may begin.
+            case misaligned
+            /// The block is not free.
+            case state
+            /// The block has another order than its list.
+            case order
+            /// The kernel counts another number of blocks.
+            case count
+        }
+
+        /// What is wrong.
+        public var kind: Kind
+        /// Index of the list.
+        public var list: Int
+        /// The block at fault; nil for a list as a whole.
+        public var frame: FrameNumber?
+        /// What was found: a link, an order, flags, a number of blocks.
+        public var found: UInt64
+        /// What was expected in its place.
+        public var expected: UInt64
+    }
+
+    /// Problems that are listed at most.
+    public static let maximumProblems = 10_000
+
+    /// The lists, in the order of the heads.
+    public private(set) var lists: [List] = []
+    /// Rows of the blocks that were met, list by list.
+    public private(set) var blocks: [UInt32] = []
+    /// The contradictions, a bounded number of them.
+    public private(set) var problems: [Problem] = []
+    /// Number of contradictions.
+    public private(set) var problemCount = 0
+    /// Rows of the frames in blocks that a list has, first frames and others.
+    public private(set) var listed: FrameBitmap
+
+    /// Walks lists; bounded by the size of the table.
+    public init(heads: [FreeListHead], table: FrameTable) {
+        listed = FrameBitmap(count: table.count)
+        var met = FrameBitmap(count: table.count)
+        for (index, head) in heads.enumerated() { walk(head, index, table, &met) }
+    }
+
+    /// The blocks of a list.
+    public func blocks(of list: List, in table: FrameTable) -> [FrameNumber] {
+        blocks[list.blocks].map { table.frame(at: Int($0)) }
+    }
+
+    private mutating func walk(
+        _ head: FreeListHead, _ number: Int, _ table: FrameTable, _ met: inout FrameBitmap
+    ) {
+        let layout = table.layout
+        let first = blocks.count
+        var link = head.first.rawValue
+        var previous = layout.linkNone
+        func isEnd(_ link: UInt64) -> Bool { link == layout.linkNone || link == 0 }
+        while !isEnd(link) {
+            guard link & 4095 == 0 else {
+                note(.notAFrame, number, frame(previous, layout), link, 0)
+                break
+            }
+            let frame = FrameNumber(link >> 12)
+            guard let row = table.index(of: frame), row <= Int(UInt32.max) else {
+                note(.outsideTable, number, self.frame(previous, layout), link, UInt64(table.count))
+                break
+            }
+            guard !met[row] else {
+                let isOwn = blocks[first...].contains(UInt32(row))
+                note(isOwn ? .cycle : .metTwice, number, frame, link, previous)
+                break
+            }
+            met.insert(row)
+            blocks.append(UInt32(row))
+            check(row, frame, head, number, previous, table)
+            previous = link
+            // A frame that is not free has no links; its bytes would lead anywhere.
+            guard layout.next.isPresent, isFree(row, table) else { break }
+            link = table.next[row]
+        }
+        lists.append(List(head: head, blocks: first..<blocks.count))
+        if let expected = head.blockCount, expected != UInt64(blocks.count - first) {
+            note(.count, number, nil, UInt64(blocks.count - first), expected)
+        }
+    }
+
+    private mutating func check(
+        _ row: Int, _ frame: FrameNumber, _ head: FreeListHead, _ number: Int, _ previous: UInt64, _ table: FrameTable
+    ) {
+        let size = head.order <= 40 ? UInt64(1) << UInt64(head.order) : 1
+        if !head.frames.contains(frame.rawValue) {
+            note(.outsideSegment, number, frame, frame.rawValue << 12, head.frames.lowerBound << 12)
+        }
+        if frame.rawValue & (size &- 1) != 0 { note(.misaligned, number, frame, frame.rawValue << 12, size << 12) }
+        if !isFree(row, table) {
+            note(.state, number, frame, table.flags[row], table.layout.freeMask)
+        } else if table.layout.order.isPresent, table.order[row] != UInt64(head.order) {
+            note(.order, number, frame, table.order[row], UInt64(head.order))
+        }
+        if table.layout.prev.isPresent, table.prev[row] != previous {
+            note(.backLink, number, frame, table.prev[row], previous)
+        }
+        if listed.insert(row..<row + Int(min(size, 1 << 30))) {
+            note(.overlap, number, frame, frame.rawValue << 12, size)
+        }
+    }
+
+    private func isFree(_ row: Int, _ table: FrameTable) -> Bool {
+        guard table.layout.freeMask != 0 else { return true }
+        let flags = table.flags[row]
+        return flags & table.layout.freeMask != 0 && flags & table.layout.allocatedMask == 0
+    }
+
+    private func frame(_ link: UInt64, _ layout: FrameLayout) -> FrameNumber? {
+        link == layout.linkNone ? nil : FrameNumber(link >> 12)
+    }
+
+    private mutating func note(
+        _ kind: Problem.Kind, _ list: Int, _ frame: FrameNumber?, _ found: UInt64, _ expected: UInt64
+    ) {
+        problemCount += 1
+        guard problems.count < FreeListWalk.maximumProblems else { return }
+        problems.append(Problem(kind: kind, list: list, frame: frame, found: found, expected: expected))
+    }
+}

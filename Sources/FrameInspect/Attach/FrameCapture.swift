@@ -2,8 +2,10 @@ internal import GuestMemory
 
 /// A copy of a piece of the frame table, kept outside the private memory of this process.
 public struct FrameCapture: Sendable {
-    /// Reads the copy.
+    /// Reads the copy in ascending order.
     public let reader: FrameTableReader
+    /// Reads the copy at random.
+    public let view: SlotView
     /// The slots that were copied.
     public let slots: Range<UInt64>
     /// What the allocator said at the time.
@@ -53,7 +55,7 @@ extension Inspector {
             throw InspectorError(error)
         }
         let capture = FrameCapture(
-            reader: reader, slots: slots, allocator: books, provenance: provenance, moved: moved)
+            reader: reader, view: SlotView(copy: copy, layout: layout, placement: placement, slots: slots), slots: slots, allocator: books, provenance: provenance, moved: moved)
         return (capture, gathered)
     }
 

@@ -3,7 +3,7 @@ internal import GuestMemory
 /// A copy of the whole frame table and of the kernel's books, of one moment where the guest may be stopped.
 public struct KernelSurvey: Sendable {
     /// The frame table.
-    public let table: FrameTable
+    public let capture: FrameCapture
     /// The kernel's books.
     public let books: KernelBooks
     /// Every free list.
@@ -33,9 +33,8 @@ extension Inspector {
             let gathered = try await self.gatherBooks(plan)
             return (gathered.allocator, gathered)
         }
-        let table = try await self.table(of: capture)
         let books = KernelBooks(gathered)
-        return KernelSurvey(table: table, books: books, freeLists: books.freeLists(in: table))
+        return KernelSurvey(capture: capture, books: books, freeLists: books.freeLists(in: capture.view))
     }
 
     // MARK: Before the guest stops

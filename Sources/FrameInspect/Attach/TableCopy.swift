@@ -92,6 +92,10 @@ final class TableCopy: @unchecked Sendable {
         return moved
     }
 
+    /// Lends the slots, which lie one after the other.
+    @inline(__always)
+    func withSlots<Result>(_ body: (UnsafeRawPointer) -> Result) -> Result { body(UnsafeRawPointer(base)) }
+
     /// The copy as a source of memory, at the addresses that it was copied from.
     func memory(kind: MemorySourceKind) throws(MemoryError) -> any PhysicalMemory {
         CopiedMemory(copy: self, kind: kind)

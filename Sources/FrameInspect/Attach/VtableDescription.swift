@@ -12,6 +12,16 @@ public struct VtableDescription: Hashable, Sendable {
     public var vtable: FrameMetaVtable?
     /// Why not, or what else is wrong with the pointer.
     public var problem: String?
+    /// What kind of wrong; nil for a pointer that leads to a vtable.
+    public var defect: Defect?
+
+    /// What is wrong with a pointer.
+    public enum Defect: Hashable, Sendable {
+        /// It is not aligned as the kernel demands.
+        case misaligned
+        /// Not all of the vtable is mapped.
+        case unmapped
+    }
     /// The hook at the end of the last reference; nil for none.
     public var onLastRef: CodePlace?
     /// The hook for every released page; nil for none.
@@ -83,6 +93,7 @@ extension Inspector {
             place: names.describe(pointer, permissions: try await permissions(pointer)))
         if pointer % UInt64(max(vtableLayout.alignment, 1)) != 0 {
             result.isDefault = true
+            result.defect = .misaligned
             result.problem = "not aligned to \(vtableLayout.alignment) bytes: the kernel uses the default instead"
             return result
         }
@@ -91,6 +102,7 @@ extension Inspector {
             result.vtable = vtableLayout.decode(bytes, at: pointer)
         } catch {
             if error.code == .guestGone { throw InspectorError(error) }
+            result.defect = .unmapped
             result.problem = error.message
             return result
         }

@@ -5,7 +5,8 @@ public import SystemPackage
 /// Keeps what was learned from images, one file per build id and profile, under `$XDG_CACHE_HOME/inspectd`.
 ///
 /// A cache only: whatever goes wrong with it, the image is read instead. Files appear complete or not at all, so that two
-/// processes do not disturb each other; a file that was damaged does not pass its checksum and is replaced.
+/// processes do not disturb each other; a file that was damaged does not pass its checksum and is replaced. The checksum is
+/// against damage, not against malice: the directory is the user's own.
 public struct FactsCache: Sendable {
     /// The longest file that is read, in bytes.
     static let maximumBytes = 4 << 20
@@ -31,7 +32,7 @@ public struct FactsCache: Sendable {
         guard let bytes = contents(of: path(buildID, profile)) else { return nil }
         guard let end = bytes.firstIndex(of: 0x0A) else { return nil }
         let body = bytes[(end + 1)...]
-        guard String(decoding: bytes[..<end], as: UTF8.self) == FactsCache.checksum(body) else { return nil }
+        guard String(decoding: bytes[..<end], as: UTF8.self) == StableHash.text(of: body) else { return nil }
         guard let facts = try? JSONDecoder().decode(KernelFacts.self, from: Data(body)) else { return nil }
         guard facts.version == KernelFacts.currentVersion, facts.buildID == buildID else { return nil }
         return facts
@@ -46,7 +47,7 @@ public struct FactsCache: Sendable {
         let temporary = file.string + ".\(getpid()).part"
         let descriptor = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0o600)
         guard descriptor >= 0 else { return }
-        let bytes = Array(FactsCache.checksum(Array(body)[...]).utf8) + [0x0A] + Array(body)
+        let bytes = Array(StableHash.text(of: Array(body)[...]).utf8) + [0x0A] + Array(body)
         let isWritten = bytes.withUnsafeBytes { buffer in
             var done = 0
             while done < buffer.count {
@@ -64,7 +65,7 @@ public struct FactsCache: Sendable {
     }
 
     private func path(_ buildID: String, _ profile: KernelProfile) -> FilePath {
-        let digest = FactsCache.checksum(profile.json()[...])
+        let digest = StableHash.text(of: profile.json()[...])
         return directory.appending("\(buildID.filter(\.isHexDigit))-\(digest).json")
     }
 
@@ -96,13 +97,5 @@ public struct FactsCache: Sendable {
             path.append(component)
             mkdir(path.string, 0o700)
         }
-    }
-
-    /// FNV-1a with 64 bits, in hexadecimal: against damage, not against malice; the directory is the user's own.
-    private static func checksum(_ bytes: ArraySlice<UInt8>) -> String {
-        var hash: UInt64 = 0xCBF2_9CE4_8422_2325
-        for byte in bytes { hash = (hash ^ UInt64(byte)) &* 0x100_0000_01B3 }
-        let text = String(hash, radix: 16)
-        return String(repeating: "0", count: 16 - text.count) + text
     }
 }

@@ -1,3 +1,4 @@
+internal import CallGraph
 internal import GuestMemory
 internal import KernelImage
 internal import Synchronization
@@ -30,6 +31,11 @@ final class KernelNames: Sendable {
             place.line = location.line
         }
         return place
+    }
+
+    /// Names for the call graph; nil without an image.
+    func codeNames() -> (any CodeNames)? {
+        opened().map { ImageNames(image: $0, slide: slide) }
     }
 
     private func opened() -> KernelImage? {

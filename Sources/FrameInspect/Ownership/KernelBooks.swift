@@ -56,7 +56,7 @@ public struct KernelBooks: Sendable {
     }
 
     /// Follows every free list through a copy of the frame table of the same moment.
-    public func freeLists(in table: FrameTable) -> FreeListWalk { FreeListWalk(heads: allocator.lists, table: table) }
+    public func freeLists(in slots: SlotView) -> FreeListWalk { FreeListWalk(heads: allocator.lists, slots: slots) }
 }
 
 /// What was copied while the guest stood still; sorted afterwards.

@@ -64,22 +64,22 @@ public struct FreeListWalk: Sendable {
     /// Rows of the frames in blocks that a list has, first frames and others.
     public private(set) var listed: FrameBitmap
 
-    /// Walks lists; bounded by the size of the table.
-    public init(heads: [FreeListHead], table: FrameTable) {
-        listed = FrameBitmap(count: table.count)
-        var met = FrameBitmap(count: table.count)
-        for (index, head) in heads.enumerated() { walk(head, index, table, &met) }
+    /// Walks lists through a copy of the whole table; bounded by its size.
+    public init(heads: [FreeListHead], slots: SlotView) {
+        listed = FrameBitmap(count: slots.count)
+        var met = FrameBitmap(count: slots.count)
+        for (index, head) in heads.enumerated() { walk(head, index, slots, &met) }
     }
 
     /// The blocks of a list.
-    public func blocks(of list: List, in table: FrameTable) -> [FrameNumber] {
-        blocks[list.blocks].map { table.frame(at: Int($0)) }
+    public func blocks(of list: List, in slots: SlotView) -> [FrameNumber] {
+        blocks[list.blocks].map { slots.layout.frame(at: UInt64($0)) }
     }
 
     private mutating func walk(
-        _ head: FreeListHead, _ number: Int, _ table: FrameTable, _ met: inout FrameBitmap
+        _ head: FreeListHead, _ number: Int, _ slots: SlotView, _ met: inout FrameBitmap
     ) {
-        let layout = table.layout
+        let layout = slots.layout
         let first = blocks.count
         var link = head.first.rawValue
         var previous = layout.linkNone
@@ -90,8 +90,8 @@ public struct FreeListWalk: Sendable {
                 break
             }
             let frame = FrameNumber(link >> 12)
-            guard let row = table.index(of: frame), row <= Int(UInt32.max) else {
-                note(.outsideTable, number, self.frame(previous, layout), link, UInt64(table.count))
+            guard let row = slots.row(of: frame), row <= Int(UInt32.max) else {
+                note(.outsideTable, number, self.frame(previous, layout), link, UInt64(slots.count))
                 break
             }
             guard !met[row] else {
@@ -101,11 +101,11 @@ public struct FreeListWalk: Sendable {
             }
             met.insert(row)
             blocks.append(UInt32(row))
-            check(row, frame, head, number, previous, table)
+            check(row, frame, head, number, previous, slots)
             previous = link
             // A frame that is not free has no links; its bytes would lead anywhere.
-            guard layout.next.isPresent, isFree(row, table) else { break }
-            link = table.next[row]
+            guard layout.next.isPresent, slots.isFree(frame.rawValue) else { break }
+            link = slots.load(layout.next, row)
         }
         lists.append(List(head: head, blocks: first..<blocks.count))
         if let expected = head.blockCount, expected != UInt64(blocks.count - first) {
@@ -114,30 +114,25 @@ public struct FreeListWalk: Sendable {
     }
 
     private mutating func check(
-        _ row: Int, _ frame: FrameNumber, _ head: FreeListHead, _ number: Int, _ previous: UInt64, _ table: FrameTable
+        _ row: Int, _ frame: FrameNumber, _ head: FreeListHead, _ number: Int, _ previous: UInt64, _ slots: SlotView
     ) {
+        let layout = slots.layout
         let size = head.order <= 40 ? UInt64(1) << UInt64(head.order) : 1
         if !head.frames.contains(frame.rawValue) {
             note(.outsideSegment, number, frame, frame.rawValue << 12, head.frames.lowerBound << 12)
         }
         if frame.rawValue & (size &- 1) != 0 { note(.misaligned, number, frame, frame.rawValue << 12, size << 12) }
-        if !isFree(row, table) {
-            note(.state, number, frame, table.flags[row], table.layout.freeMask)
-        } else if table.layout.order.isPresent, table.order[row] != UInt64(head.order) {
-            note(.order, number, frame, table.order[row], UInt64(head.order))
+        if !slots.isFree(frame.rawValue) {
+            note(.state, number, frame, slots.load(layout.flags, row), layout.freeMask)
+        } else if layout.order.isPresent, slots.load(layout.order, row) != UInt64(head.order) {
+            note(.order, number, frame, slots.load(layout.order, row), UInt64(head.order))
         }
-        if table.layout.prev.isPresent, table.prev[row] != previous {
-            note(.backLink, number, frame, table.prev[row], previous)
+        if layout.prev.isPresent, slots.load(layout.prev, row) != previous {
+            note(.backLink, number, frame, slots.load(layout.prev, row), previous)
         }
         if listed.insert(row..<row + Int(min(size, 1 << 30))) {
             note(.overlap, number, frame, frame.rawValue << 12, size)
         }
-    }
-
-    private func isFree(_ row: Int, _ table: FrameTable) -> Bool {
-        guard table.layout.freeMask != 0 else { return true }
-        let flags = table.flags[row]
-        return flags & table.layout.freeMask != 0 && flags & table.layout.allocatedMask == 0
     }
 
     private func frame(_ link: UInt64, _ layout: FrameLayout) -> FrameNumber? {

@@ -1,0 +1,40 @@
+internal import GuestMemory
+
+/// A number as people write addresses.
+func hexadecimal(_ number: UInt64) -> String { "0x" + String(number, radix: 16) }
+
+extension CodePlace {
+    /// The symbol with the distance from its start; nil where none holds the address.
+    public var symbolText: String? {
+        symbol.map { symbolOffset == 0 ? $0 : "\($0)+\(hexadecimal(symbolOffset))" }
+    }
+}
+
+extension VirtualAddress {
+    /// Whether it lies in the upper half of the address space.
+    var isKernelHalf: Bool { rawValue >> 63 == 1 }
+}
+
+extension OwnershipTable.Entry {
+    /// The block in words, the same in every run.
+    var text: String { "block \(head.address) of order \(order)" }
+
+    /// The block's frames.
+    var frames: FrameRange { FrameRange(head, count: max(frameCount, 1)) }
+}
+
+extension ReverseMap {
+    /// An address space in words.
+    public func name(ofRoot index: Int) -> String {
+        guard roots.indices.contains(index) else { return "an unknown address space" }
+        let root = roots[index]
+        return root.identifier.map { "address space \($0)" } ?? "the address space at \(root.address)"
+    }
+}
+
+extension ReverseMap.Permissions {
+    /// Like `rw-u`: read, write, execute, user mode.
+    public var text: String {
+        "r" + (contains(.write) ? "w" : "-") + (contains(.execute) ? "x" : "-") + (contains(.user) ? "u" : "-")
+    }
+}

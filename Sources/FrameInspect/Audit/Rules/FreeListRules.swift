@@ -1,0 +1,121 @@
+internal import GuestMemory
+
+/// Free lists, per-CPU caches, and free blocks in neither.
+struct FreeListRules: AuditRule {
+    static let identifiers: [RuleIdentifier] = [
+        .freelistCycle, .freelistBrokenLink, .freelistWrongState, .freeUnlisted, .orderMisaligned, .blockOverlap,
+        .poisonRecycled,
+    ]
+
+    func check(_ facts: AuditFacts, _ collector: inout AuditCollector) {
+        let own: [RuleIdentifier] = [.freelistCycle, .freelistBrokenLink, .freelistWrongState, .freeUnlisted]
+        guard facts.isOfOneMoment else {
+            return collector.skip(
+                own,
+                .notRun("free lists can be followed only in a guest that stands still: --consistency paused"))
+        }
+        guard let walk = facts.freeLists.usable(own, "the free lists", &collector) else { return }
+        for problem in walk.problems { report(problem, walk, facts, &collector) }
+        for row in walk.blocks {
+            let frame = facts.layout.frame(at: UInt64(row))
+            guard let slot = facts.slots[frame], slot.flags & facts.layout.poisonedMask != 0 else { continue }
+            // One with links says so itself.
+            guard facts.slots.verdict(of: frame)?.contradiction != .poisonedListed else { continue }
+            collector.report(
+                Finding(
+                    .poisonRecycled, subject: "frame \(frame.address)", frames: [FrameRange(frame)],
+                    message: "frame \(frame.address) is poisoned, but on a free list",
+                    evidence: slots([.flags, .guard, .generation], frame, facts),
+                    next: "inspectd frame \(frame.address)"))
+        }
+        checkUnlisted(walk, facts, &collector)
+    }
+
+    private func checkUnlisted(_ walk: FreeListWalk, _ facts: AuditFacts, _ collector: inout AuditCollector) {
+        guard walk.problemCount == 0 else {
+            return collector.skip(
+                [.freeUnlisted],
+                .notRun("a free list is broken: what lies behind the break cannot be told from what is lost"))
+        }
+        guard let cached = facts.cachedFrames.usable([.freeUnlisted], "the per-CPU caches", &collector) else {
+            return
+        }
+        guard !facts.survey.isTruncated else {
+            return collector.skip([.freeUnlisted], .notRun("the table has too many free blocks to look at each"))
+        }
+        for number in facts.survey.freeHeads {
+            let frame = FrameNumber(number)
+            guard let index = facts.layout.index(of: frame), !walk.listed[Int(index)], !cached.contains(number) else {
+                continue
+            }
+            let order = facts.slots[frame]?.order ?? 0
+            collector.report(
+                Finding(
+                    .freeUnlisted, subject: "free block \(frame.address) of order \(order)",
+                    frames: [FrameRange(frame, count: order <= 40 ? 1 << UInt64(order) : 1)],
+                    message: "the free block \(frame.address) of order \(order) is on no free list and in no per-CPU cache: "
+                        + "it is lost",
+                    evidence: slots([.flags, .order, .next, .prev, .generation], frame, facts),
+                    next: "inspectd frame \(frame.address)"))
+        }
+    }
+
+    private func report(
+        _ problem: FreeListWalk.Problem, _ walk: FreeListWalk, _ facts: AuditFacts, _ collector: inout AuditCollector
+    ) {
+        let list = walk.lists[problem.list]
+        let name = facts.name(of: list.head)
+        let frame = problem.frame
+        let at = frame.map { $0.address.description } ?? "its head"
+        let rule: RuleIdentifier
+        let message: String
+        var fields: [SlotField] = [.next, .prev]
+        switch problem.kind {
+        case .cycle: (rule, message) = (.freelistCycle, "\(name) leads back to \(at): an allocation from it never ends")
+        case .metTwice: (rule, message) = (.blockOverlap, "the block \(at) is on \(name) and on another list too")
+        case .overlap: (rule, message) = (.blockOverlap, "the block \(at) of \(name) overlaps another free block")
+        case .backLink:
+            let found = problem.found == facts.layout.linkNone ? "nothing" : hexadecimal(problem.found)
+            let expected = problem.expected == facts.layout.linkNone ? "nothing" : hexadecimal(problem.expected)
+            (rule, message) = (
+                .freelistBrokenLink, "\(name): \(at) points back to \(found), but \(expected) is before it"
+            )
+        case .outsideTable, .outsideSegment, .notAFrame:
+            let place = problem.kind == .notAFrame
+                ? "no frame's address" : problem.kind == .outsideTable ? "outside the frame table" : "in another segment"
+            (rule, message) = (
+                .freelistBrokenLink, "\(name): the link to \(hexadecimal(problem.found)) after \(at) is \(place)"
+            )
+        case .misaligned:
+            (rule, message) = (.orderMisaligned, "\(name): no block of this order can begin at \(at)")
+            fields.append(.order)
+        case .state:
+            (rule, message) = (.freelistWrongState, "\(name) has \(at), which is not free")
+            fields.append(.flags)
+        case .order:
+            (rule, message) = (
+                .freelistWrongState, "\(name) has \(at), whose order is \(problem.found) instead of \(problem.expected)"
+            )
+            fields.append(.order)
+        case .count:
+            (rule, message) = (
+                .freelistWrongState, "\(name) has \(problem.found) blocks, but the kernel counts \(problem.expected)"
+            )
+        }
+        var evidence = [
+            Evidence(
+                "head", list.head.first.rawValue == 0 ? "empty" : list.head.first.description, at: list.head.address,
+                from: name)
+        ]
+        if let frame { evidence += slots(fields + [.generation], frame, facts) }
+        collector.report(
+            Finding(
+                rule, subject: "\(name) at \(at)", frames: [FrameRange(frame ?? FrameNumber(containing: list.head.first))],
+                message: message, evidence: evidence,
+                next: frame.map { "inspectd frame \($0.address)" } ?? "inspectd summary"))
+    }
+
+    private func slots(_ fields: [SlotField], _ frame: FrameNumber, _ facts: AuditFacts) -> [Evidence] {
+        fields.filter { facts.layout[$0].isPresent }.map { facts.slots.evidence($0, of: frame) }
+    }
+}

@@ -5,6 +5,17 @@ import ArgumentParser
 struct Inspectd: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "inspectd", abstract: "Shows what every physical frame of a running QEMU guest is doing.",
+        discussion: """
+            Example: inspectd targets
+                     inspectd summary --qmp /run/vm/qmp.sock --kernel kernel.elf
+
+            The options that name the target can be given as variables: INSPECTD_QMP, INSPECTD_GDB, INSPECTD_CORE, \
+            INSPECTD_KERNEL, INSPECTD_PROFILE, INSPECTD_SLIDE, INSPECTD_ANCHOR (NAME=ADDRESS, several by commas), \
+            INSPECTD_MEMORY, INSPECTD_CONSISTENCY, INSPECTD_TIMEOUT. An option wins over its variable.
+
+            Exit status: 0 done, 64 wrong usage, 65 image or profile does not match, 69 guest unreachable, 74 read or \
+            write failed, 130 interrupted.
+            """,
         version: ProgramVersion.text,
         subcommands: [
             SummaryCommand.self, DumpCommand.self, FrameCommand.self, VtablesCommand.self, MapCommand.self,

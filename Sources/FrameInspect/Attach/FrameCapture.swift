@@ -17,8 +17,8 @@ public struct FrameCapture: Sendable {
 }
 
 extension Inspector {
-    /// How many moved slots are listed; a guest that moves more than that is churning all over.
-    static let movedLimit = 1 << 20
+    /// How many moved slots are listed and counted; a guest that moves more than that is churning all over.
+    public static let movedLimit = 1 << 20
 
     /// Copies slots into a file in memory: at once while the guest is stopped, or twice while it runs.
     ///
@@ -40,13 +40,24 @@ extension Inspector {
         let copy: TableCopy
         do { copy = try TableCopy(runs: runs, map: memory.map) } catch { throw InspectorError(error) }
         await prefault(slots)
-        let ((books, gathered), provenance) = try await consistently { () async throws(InspectorError) in
-            do throws(MemoryError) { try await copy.fill(from: self.memory) } catch { throw InspectorError(error) }
+        let size = UInt64(slots.count) &* UInt64(layout.stride)
+        let progress = ProgressTally(total: isLive ? size &* 2 : size, report: target.progress)
+        var ((books, gathered), provenance) = try await consistently { () async throws(InspectorError) in
+            do throws(MemoryError) {
+                try await copy.fill(from: self.memory, progress)
+            } catch {
+                throw InspectorError(error)
+            }
             return try await gather()
         }
         var moved: [UInt64] = []
         if isLive {
-            do { moved = try await copy.differences(from: reader, in: slots) } catch { throw InspectorError(error) }
+            do {
+                moved = try await copy.differences(from: reader, in: slots, progress)
+            } catch {
+                throw InspectorError(error)
+            }
+            provenance.movedSlots = moved.count
         }
         let reader: FrameTableReader
         do {

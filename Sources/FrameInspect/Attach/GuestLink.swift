@@ -21,15 +21,19 @@ final class GuestLink: Sendable {
     /// QEMU's version, where known.
     let version: String?
     private let timeout: Duration
+    /// Since when the stub has held the guest; nil without a stub.
+    private let heldSince: ContinuousClock.Instant?
 
     private init(
-        qmp: QMPClient?, gdb: GDBClient?, runState: RunState, version: String?, timeout: Duration
+        qmp: QMPClient?, gdb: GDBClient?, runState: RunState, version: String?, timeout: Duration,
+        heldSince: ContinuousClock.Instant? = nil
     ) {
         self.qmp = qmp
         self.gdb = gdb
         self.runState = runState
         self.version = version
         self.timeout = timeout
+        self.heldSince = heldSince
     }
 
     /// Whether the guest ran when it was found.
@@ -37,6 +41,13 @@ final class GuestLink: Sendable {
 
     /// Whether we hold the guest stopped all along, because the stub does.
     var isHeldByStub: Bool { gdb != nil }
+
+    /// For how many seconds a guest that ran has been stopped for the stub; nil where it is not, or stood still before.
+    var heldSeconds: Double? {
+        guard let heldSince, wasRunning else { return nil }
+        let (seconds, attoseconds) = heldSince.duration(to: .now).components
+        return Double(seconds) + Double(attoseconds) * 1e-18
+    }
 
     // MARK: Connecting
 
@@ -83,6 +94,7 @@ final class GuestLink: Sendable {
     }
 
     private func addingStub(_ address: GDBAddress) async throws(InspectorError) -> GuestLink {
+        let start = ContinuousClock.now
         do throws(InspectorError) {
             if case .running = runState { try await stop() }
             let gdb = try await GuestLink.uncancelled(address, timeout)
@@ -90,7 +102,8 @@ final class GuestLink: Sendable {
                 try? await gdb.detach(leavingRunning: false)
                 throw InspectorError.cancelled
             }
-            return GuestLink(qmp: qmp, gdb: gdb, runState: runState, version: version, timeout: timeout)
+            return GuestLink(
+                qmp: qmp, gdb: gdb, runState: runState, version: version, timeout: timeout, heldSince: start)
         } catch {
             if case .running = runState { try? await resume(after: Result<Void, InspectorError>.failure(error)) }
             throw error
@@ -120,9 +133,11 @@ final class GuestLink: Sendable {
         guard let address = target.gdb else {
             throw InspectorError(.usage, "no guest was named: give --qmp, --gdb or --core")
         }
+        let start = ContinuousClock.now
         let gdb = try await uncancelled(address, target.timeout)
         let (state, version) = await Task { await stubState(gdb) }.value
-        let link = GuestLink(qmp: nil, gdb: gdb, runState: state, version: version, timeout: target.timeout)
+        let link = GuestLink(
+            qmp: nil, gdb: gdb, runState: state, version: version, timeout: target.timeout, heldSince: start)
         if Task.isCancelled {
             await link.leave()
             throw .cancelled

@@ -27,8 +27,9 @@ extension Inspector {
             return (parts, capture.provenance)
         }
         await prefault(reader.allSlots)
+        let progress = ProgressTally(total: placement.byteCount, report: target.progress)
         return try await consistently { () async throws(InspectorError) in
-            try await self.reader.reduceInParts(start(try await self.readBooks()), add)
+            try await self.reader.reduceInParts(start(try await self.readBooks()), progress, add)
         }
     }
 
@@ -64,7 +65,7 @@ extension FrameTableReader {
 
     /// Hands all slots to copies of an accumulator, one for each part of the table; they come back in order.
     func reduceInParts<Accumulator: Sendable>(
-        _ start: Accumulator, _ add: @escaping @Sendable (inout Accumulator, SlotBatch) -> Void
+        _ start: Accumulator, _ progress: ProgressTally? = nil, _ add: @escaping @Sendable (inout Accumulator, SlotBatch) -> Void
     ) async throws(InspectorError) -> [Accumulator] {
         let parts = parts(of: allSlots)
         let results = await withTaskGroup(of: (Int, Result<Accumulator, MemoryError>).self) { group in
@@ -74,6 +75,7 @@ extension FrameTableReader {
                     do throws(MemoryError) {
                         try await self.forEachBatch(in: part) { (batch) throws(MemoryError) in
                             add(&accumulator, batch)
+                            progress?.advance(by: UInt64(batch.count * self.layout.stride))
                             return !Task.isCancelled
                         }
                         return (number, .success(accumulator))

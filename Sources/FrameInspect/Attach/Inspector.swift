@@ -82,7 +82,9 @@ public final class Inspector: Sendable {
         let (result, pause) = try await link.whileStopped(body)
         return (
             result,
-            Provenance(rung: memory.kind, consistent: true, pauseSeconds: pause, time: time, qemuVersion: version)
+            Provenance(
+                rung: memory.kind, consistent: true, pauseSeconds: pause ?? link.heldSeconds,
+                isHeldByStub: link.heldSeconds != nil, time: time, qemuVersion: version)
         )
     }
 

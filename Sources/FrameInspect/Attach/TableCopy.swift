@@ -7,9 +7,6 @@ internal import NIOCore
 /// Its pages are there before the guest is stopped, so that the pause is one copy. They are shared pages: the private memory
 /// of this process does not grow with the guest.
 final class TableCopy: @unchecked Sendable {
-    /// The most that one read copies, in bytes.
-    private static let pieceBytes: UInt64 = 32 << 20
-
     private let spool: Spool
     private let base: UnsafeMutableRawPointer
     private let byteCount: Int
@@ -37,14 +34,16 @@ final class TableCopy: @unchecked Sendable {
     deinit { munmap(base, byteCount) }
 
     /// Copies the pieces from the guest.
-    func fill(from memory: any PhysicalMemory) async throws(MemoryError) {
-        // In pieces, so that Ctrl-C does not wait for the whole table and several tasks can share the work.
+    func fill(from memory: any PhysicalMemory, _ progress: ProgressTally) async throws(MemoryError) {
+        // In pieces, so that Ctrl-C does not wait for the whole table and several tasks can share the work; small ones where
+        // a piece takes long.
+        let pieceBytes: UInt64 = memory.kind == .gdbstub ? 1 << 20 : 32 << 20
         var pieces: [(address: UInt64, offset: Int, count: Int)] = []
         var offset = 0
         for run in runs {
             var done: UInt64 = 0
             while done < run.count {
-                let length = min(run.count &- done, TableCopy.pieceBytes)
+                let length = min(run.count &- done, pieceBytes)
                 pieces.append((run.address.rawValue &+ done, offset, Int(length)))
                 offset += Int(length)
                 done &+= length
@@ -60,6 +59,7 @@ final class TableCopy: @unchecked Sendable {
                             try await memory.read(
                                 at: PhysicalAddress(piece.address),
                                 into: UnsafeMutableRawBufferPointer(start: self.base + piece.offset, count: piece.count))
+                            progress.advance(by: UInt64(piece.count))
                         }
                         return nil
                     } catch {
@@ -75,12 +75,16 @@ final class TableCopy: @unchecked Sendable {
     }
 
     /// Indices of the slots whose bytes are others now than when they were copied, up to the limit.
-    func differences(from reader: FrameTableReader, in slots: Range<UInt64>) async throws(MemoryError) -> [UInt64] {
+    func differences(
+        from reader: FrameTableReader, in slots: Range<UInt64>, _ progress: ProgressTally
+    ) async throws(MemoryError) -> [UInt64] {
         var moved: [UInt64] = []
         let stride = reader.layout.stride
         let first = slots.lowerBound
         try await reader.forEachBatch(in: slots) { (batch) throws(MemoryError) in
             let copied = base + Int(batch.firstIndex &- first) * stride
+            progress.advance(by: UInt64(batch.count * stride))
+            if Task.isCancelled { throw MemoryError(.unavailable, "interrupted") }
             guard memcmp(copied, batch.base, batch.count * stride) != 0 else { return true }
             for index in 0..<batch.count where moved.count < Inspector.movedLimit {
                 if memcmp(copied + index * stride, batch.base + index * stride, stride) != 0 {

@@ -26,6 +26,8 @@ public struct TargetSpecification: Sendable {
     public var timeout = Duration.seconds(10)
     /// Where to keep what was learned from images; nil for nowhere.
     public var cache: FactsCache?
+    /// Told again and again how far a read of the frame table is; nil for nobody.
+    public var progress: ReadProgress?
 
     /// A target with nothing set but the profile.
     public init(profile: KernelProfile) { self.profile = profile }

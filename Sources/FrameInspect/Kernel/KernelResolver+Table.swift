@@ -150,7 +150,9 @@ extension KernelResolver {
 
     private func scan(_ layout: FrameLayout) async throws(InspectorError) -> TablePlacement? {
         do {
-            return try await TableScan(layout: layout, profile: target.profile, memory: memory).find()
+            return try await TableScan(
+                layout: layout, profile: target.profile, memory: memory, progress: target.progress
+            ).find()
         } catch {
             throw InspectorError(error)
         }

@@ -5,6 +5,8 @@ struct TableScan: Sendable {
     let layout: FrameLayout
     let profile: KernelProfile
     let memory: any PhysicalMemory
+    /// Is told how far the search is.
+    var progress: ReadProgress?
 
     /// Bytes that every candidate must have for the smallest guest: 1 MiB of RAM described.
     private static let smallestTable: UInt64 = 16 << 10
@@ -13,8 +15,12 @@ struct TableScan: Sendable {
     func find() async throws(MemoryError) -> TablePlacement? {
         guard layout.stride % 8 == 0, layout.next.isPresent, layout.prev.isPresent else { return nil }
         var found: [(start: UInt64, slots: UInt64)] = []
-        for region in memory.map.regions.flatMap({ (memory as? MappedMemory)?.written(in: $0) ?? [$0] }) {
-            for run in try await runs(in: region) {
+        let regions = memory.map.regions.flatMap { (memory as? MappedMemory)?.written(in: $0) ?? [$0] }
+        let total = regions.reduce(UInt64(0)) { $0 &+ $1.length }
+        var done: UInt64 = 0
+        for region in regions {
+            defer { done &+= region.length }
+            for run in try await runs(in: region, advanced: { progress?(done &+ $0, total) }) {
                 guard let start = try await base(of: run) else { continue }
                 found.append((start, (run.upperBound &- start) / UInt64(layout.stride)))
             }
@@ -32,8 +38,10 @@ struct TableScan: Sendable {
             ])
     }
 
-    /// Stretches of pages full of what could be slots.
-    private func runs(in region: RAMRegion) async throws(MemoryError) -> [Range<UInt64>] {
+    /// Stretches of pages full of what could be slots; `advanced` is told the bytes looked at.
+    private func runs(
+        in region: RAMRegion, advanced: (UInt64) -> Void
+    ) async throws(MemoryError) -> [Range<UInt64>] {
         let shape = SlotShape(layout: layout, end: memory.map.end.rawValue)
         let first = (region.start.rawValue &+ 4095) & ~4095
         guard region.end.rawValue > first else { return [] }
@@ -50,6 +58,7 @@ struct TableScan: Sendable {
         ) { (address, bytes) throws(MemoryError) in
             if Task.isCancelled { throw MemoryError(.unavailable, "interrupted") }
             guard let base = bytes.baseAddress else { return true }
+            advanced(address.rawValue &- region.start.rawValue &+ UInt64(bytes.count))
             var offset = 0
             while offset + 4096 <= bytes.count {
                 let position = address.rawValue &+ UInt64(offset)

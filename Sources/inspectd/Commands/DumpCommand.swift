@@ -27,12 +27,10 @@ struct DumpCommand: AsyncParsableCommand {
                 _ = try filter(expression, try FrameLayout(profile: specification.profile), specification)
             }
             // The copy outlives the connection: the guest runs on while lines are printed.
-            let (capture, header, inspected) = try await Inspector.withInspector(attachedTo: specification) {
-                inspector in
+            let (capture, header, inspected) = try await output.withInspector(specification) { inspector in
                 let slots = try Self.slots(wanted, inspector)
                 let capture = try await inspector.capture(slots)
-                let moved = capture.provenance.consistent ? nil : capture.moved.count
-                return (capture, inspector.provenance(capture.provenance, moved: moved), inspector.placement.slotCount)
+                return (capture, inspector.provenance(capture.provenance), inspector.placement.slotCount)
             }
             try await print(capture, header, inspected, specification)
         }
@@ -73,6 +71,8 @@ struct DumpCommand: AsyncParsableCommand {
         columns.hasVtable = layout.vtable.isPresent
         columns.hasLinks = layout.next.isPresent
         columns.isBlocks = blocks
+        columns.isLive = !capture.provenance.consistent
+        columns.stateWidth = FrameState.allCases.map(\.name.count).max() ?? columns.stateWidth
         columns.addressDigits = max(9, String(total << 12, radix: 16).count)
         let writer = OutputWriter()
         var dump = DumpWriter(format: format, columns: columns, style: output.terminal.style, writer: writer)

@@ -22,7 +22,7 @@ struct FrameCommand: AsyncParsableCommand {
     func run() async throws {
         try await Execution.run(output) {
             let number = NumberText.parse(address) ?? 0
-            let report = try await target.withInspector { inspector in
+            let report = try await target.withInspector(output) { inspector in
                 inspector.report(try await inspector.describe(PhysicalAddress(number)), requested: number)
             }
             let writer = OutputWriter()

@@ -18,7 +18,7 @@ struct MapCommand: AsyncParsableCommand {
         try await Execution.run(output) {
             let style = output.terminal.style
             let width = style.width ?? 100
-            let report = try await target.withInspector { inspector in
+            let report = try await target.withInspector(output) { inspector in
                 let (runs, provenance) = try await inspector.stateRuns()
                 return inspector.report(runs, provenance) { frames in
                     // A picture in a file has room for more than a screen.
@@ -60,8 +60,13 @@ extension Inspector {
         var report = MapReport(
             start: first.address.rawValue, frameCount: frames, maximumCells: capacity(frames), kinds: kinds,
             provenance: provenance(source))
+        var previous: StateRuns.Run?
         for run in runs {
-            guard let kind = states.firstIndex(of: run.state) else { continue }
+            // The pages of a block are what its first frame is, and that one lies before them.
+            let head = previous.flatMap { $0.start &+ $0.count == run.start ? $0.state : nil }
+            let state = run.state == .blockPage ? head ?? run.state : run.state
+            previous = run
+            guard let kind = states.firstIndex(of: state) else { continue }
             report.add(kind: kind, offset: run.start - first.rawValue, count: run.count)
         }
         return report

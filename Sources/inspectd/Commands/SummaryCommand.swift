@@ -13,7 +13,7 @@ struct SummaryCommand: AsyncParsableCommand {
 
     func run() async throws {
         try await Execution.run(output) {
-            let report = try await target.withInspector { inspector in
+            let report = try await target.withInspector(output) { inspector in
                 let (summary, provenance) = try await inspector.summary()
                 return inspector.report(summary, provenance)
             }

@@ -54,9 +54,24 @@ extension TargetSelection {
 }
 
 extension TargetOptions {
-    /// Attaches to the guest that the options name and runs `body`.
-    func withInspector<Result: Sendable>(_ body: (Inspector) async throws -> Result) async throws -> Result {
+    /// Attaches to the guest that the options name and runs `body`, with a progress bar where it takes long.
+    func withInspector<Result: Sendable>(
+        _ output: OutputOptions, _ body: (Inspector) async throws -> Result
+    ) async throws -> Result {
         let target = try selection(environment: ProcessEnvironment.current()).specification()
+        return try await output.withInspector(target, body)
+    }
+}
+
+extension OutputOptions {
+    /// Attaches to a guest and runs `body`; a read that takes long shows a bar on standard error.
+    func withInspector<Result: Sendable>(
+        _ target: TargetSpecification, _ body: (Inspector) async throws -> Result
+    ) async throws -> Result {
+        let bar = ProgressBar("Reading guest memory", terminal: errorTerminal)
+        defer { bar.finish() }
+        var target = target
+        target.progress = { bar.update(done: $0, total: $1) }
         return try await Inspector.withInspector(attachedTo: target, body)
     }
 }

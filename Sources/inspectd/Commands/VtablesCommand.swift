@@ -13,7 +13,7 @@ struct VtablesCommand: AsyncParsableCommand {
 
     func run() async throws {
         try await Execution.run(output) {
-            let report = try await target.withInspector { inspector in
+            let report = try await target.withInspector(output) { inspector in
                 inspector.report(try await inspector.vtables())
             }
             let writer = OutputWriter()

@@ -13,13 +13,16 @@ struct DumpWriter {
         /// Digits of the flags.
         var flagDigits = 4
         /// Columns of the longest name of a state.
-        var stateWidth = 12
+        var stateWidth = 13
+        /// Whether the guest ran on, so that slots may have moved.
+        var isLive = false
     }
 
     private let format: DumpFormat
     private let columns: Columns
     private let style: Style
     private let writer: OutputWriter
+    private let table: DumpTable
     private var count: UInt64 = 0
 
     init(format: DumpFormat, columns: Columns, style: Style, writer: OutputWriter) {
@@ -27,12 +30,13 @@ struct DumpWriter {
         self.columns = columns
         self.style = style
         self.writer = writer
+        table = DumpTable(columns, style: style)
     }
 
     /// Writes what stands before the rows.
     func begin(_ provenance: Provenance) throws(OutputError) {
         switch format {
-        case .table: try writer.writeLines(tableHeader())
+        case .table: try writer.writeLines(table.header)
         case .csv: try writer.write(CSV.line(names) + "\n")
         case .ndjson: break
         case .json:
@@ -47,7 +51,7 @@ struct DumpWriter {
     /// Writes a row.
     mutating func add(_ row: FrameRow) throws(OutputError) {
         switch format {
-        case .table: appendTable(row)
+        case .table: table.append(row, to: &writer.buffer)
         case .csv: appendCSV(row)
         case .ndjson:
             appendJSON(row)
@@ -69,7 +73,7 @@ struct DumpWriter {
             guard style.isInteractive else { break }
             let noun = columns.isBlocks ? "blocks" : "frames"
             try writer.writeLines(
-                ["", "\(style.number(count)) \(noun) shown, table of \(style.number(total)) frames"]
+                ["", "\(style.number(count)) \(noun) shown, table of \(style.number(total)) frames"] + table.note
                     + ProvenanceRenderer.lines(provenance, style: style))
         default: break
         }
@@ -87,67 +91,6 @@ struct DumpWriter {
         if columns.hasVtable { names.append("vtable") }
         if columns.hasLinks { names += ["next", "prev"] }
         return names + ["moved"]
-    }
-
-    private var linkWidth: Int { columns.addressDigits + 2 }
-
-    private func tableHeader() -> [String] {
-        var header: [(String, Int)] = [("address", columns.addressDigits + 2)]
-        if columns.isBlocks { header.append(("frames", 7)) }
-        header += [
-            ("state", columns.stateWidth), ("flags", columns.flagDigits + 2), ("letters", 9), ("ord", 3),
-            ("refcount", 10),
-        ]
-        if columns.hasGeneration { header.append(("generation", 10)) }
-        if columns.hasGuard { header.append(("guard", 10)) }
-        if columns.hasVtable { header.append(("vtable", 18)) }
-        if columns.hasLinks { header += [("next", linkWidth), ("prev", linkWidth)] }
-        let title = header.map { $0.0 + DisplayText.padding($0.0, to: $0.1) }.joined(separator: "  ")
-        let rule = header.map { String(repeating: style.unicode ? "─" : "-", count: $0.1) }.joined(separator: "  ")
-        return [style.paint(title, .heading), style.paint(rule, .dim)]
-    }
-
-    private func appendTable(_ row: FrameRow) {
-        func field(_ width: Int, tint: Tint? = nil, _ body: (inout [UInt8]) -> Void) {
-            let isPainted = style.colour != .none && tint != nil
-            if isPainted, let tint {
-                writer.buffer.append(contentsOf: "\u{1B}[\(tint.parameters(style.colour))m".utf8)
-            }
-            let start = writer.buffer.count
-            body(&writer.buffer)
-            let used = writer.buffer.count - start
-            if isPainted { writer.buffer.append(contentsOf: "\u{1B}[0m".utf8) }
-            writer.buffer.append(contentsOf: repeatElement(0x20, count: max(0, width - used) + 2))
-        }
-        func hex(_ value: UInt64?, _ width: Int, digits: Int = 1) {
-            field(width) { output in
-                if let value { ByteText.appendHex(value, digits: digits, to: &output) } else { output.append(0x2D) }
-            }
-        }
-        func decimal(_ value: UInt64?, _ width: Int) {
-            field(width) { output in
-                if let value { ByteText.appendDecimal(value, to: &output) } else { output.append(0x2D) }
-            }
-        }
-        field(columns.addressDigits + 2, tint: .accent) {
-            ByteText.appendHex(row.address, digits: columns.addressDigits, to: &$0)
-        }
-        if columns.isBlocks { decimal(row.frames, 7) }
-        field(columns.stateWidth, tint: row.colour.map { .kind($0) }) { $0.append(contentsOf: row.state.utf8) }
-        hex(row.flags, columns.flagDigits + 2, digits: columns.flagDigits)
-        field(9) { $0.append(contentsOf: row.letters.utf8) }
-        decimal(row.order.map { UInt64($0) }, 3)
-        decimal(row.refcount, 10)
-        if columns.hasGeneration { decimal(row.generation, 10) }
-        if columns.hasGuard { hex(row.guardBits, 10) }
-        if columns.hasVtable { hex(row.vtable, 18) }
-        if columns.hasLinks {
-            hex(row.next, linkWidth)
-            hex(row.previous, linkWidth)
-        }
-        if row.moved { writer.buffer.append(contentsOf: "moved".utf8) }
-        while writer.buffer.last == 0x20 { writer.buffer.removeLast() }
-        writer.buffer.append(0x0A)
     }
 
     private func appendCSV(_ row: FrameRow) {

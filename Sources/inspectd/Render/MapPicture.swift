@@ -16,8 +16,8 @@ enum MapPicture {
         let (rows, rowCount) = layout(report, columns: columns)
         let gridWidth = columns * scale
         let gridHeight = rowCount * scale
-        let entries = zip(report.kinds, report.totals).enumerated().filter { $0.element.1 > 0 }
-        let perLine = max(1, gridWidth / 250)
+        let entries = report.legend
+        let perLine = max(1, gridWidth / 330)
         let legendHeight = (entries.count + perLine - 1) / perLine * 22 + 34
         let width = max(gridWidth, 500) + left + 24
         let height = top + gridHeight + legendHeight + 20
@@ -49,16 +49,17 @@ enum MapPicture {
         var y = top + gridHeight + 30
         for (index, entry) in entries.enumerated() {
             let x = left + index % perLine * (gridWidth / perLine)
-            let (kind, total) = entry.element
+            let kind = report.kinds.firstIndex { $0.colour == entry.colour } ?? 0
             try writer.write(
-                "<rect class=\"f\(entry.offset)\" x=\"\(x)\" y=\"\(y - 11)\" width=\"14\" height=\"14\" rx=\"2\"/>"
-                    + "<text class=\"t\" x=\"\(x + 21)\" y=\"\(y + 1)\">\(escaped(kind.text)) "
-                    + "<tspan class=\"s\">\(Format.bytes(total &* 4096))</tspan></text>\n")
+                "<rect class=\"f\(kind)\" x=\"\(x)\" y=\"\(y - 11)\" width=\"14\" height=\"14\" rx=\"2\"/>"
+                    + "<text class=\"t\" x=\"\(x + 21)\" y=\"\(y + 1)\">\(escaped(entry.colour.text)) "
+                    + "<tspan class=\"s\">\(Format.bytes(entry.frames &* 4096))</tspan></text>\n")
             if index % perLine == perLine - 1 || index == entries.count - 1 { y += 22 }
         }
         try writer.write(
             "<text class=\"s\" x=\"\(left)\" y=\"\(y + 4)\" font-size=\"12\">"
-                + "A cell shows its most frequent kind; poisoned and broken frames show in any case.</text>\n</svg>\n")
+                + "A cell shows its most frequent kind; poisoned and contradictory frames show in any case.</text>\n</svg>\n"
+        )
     }
 
     /// First cell and line of each row; rows without any RAM are folded into a gap.
@@ -133,9 +134,9 @@ enum MapPicture {
     private static func subtitle(_ report: MapReport, columns: Int) -> String {
         let cell = report.framesPerCell &* 4096
         let provenance = report.provenance
-        let mode = provenance.consistency == "paused" ? "guest paused for the copy" : provenance.consistency
+        let mode = ProvenanceRenderer.moment(provenance, style: Style(unicode: true))
         return "One cell is \(Format.bytes(cell)), one row \(Format.bytes(cell &* UInt64(columns))); "
-            + "read by \(provenance.way), \(mode), profile \(provenance.profile)"
+            + "memory \(provenance.way), \(mode), profile \(provenance.profile)"
     }
 
     private static func styleSheet(_ report: MapReport) -> String {

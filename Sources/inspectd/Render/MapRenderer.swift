@@ -22,14 +22,12 @@ enum MapRenderer {
         let columns = columns(width: width, start: report.start, frameCount: report.frameCount)
         let digits = rulerWidth(start: report.start, frameCount: report.frameCount) - 3
         let cellBytes = report.framesPerCell &* 4096
-        var lines = [
-            style.paint(Format.bytes(report.frameCount &* 4096), .heading)
-                + " from \(Format.hex(report.start))" + style.separator
-                + "one cell is \(Format.bytes(cellBytes)) (\(style.number(report.framesPerCell)) "
-                + "\(report.framesPerCell == 1 ? "frame" : "frames"))"
-                + style.separator + "one row is \(Format.bytes(cellBytes &* UInt64(columns)))",
-            "",
-        ]
+        let title =
+            Format.bytes(report.frameCount &* 4096) + " from \(Format.hex(report.start))" + style.separator
+            + "one cell is \(Format.bytes(cellBytes)) (\(style.number(report.framesPerCell)) "
+            + "\(report.framesPerCell == 1 ? "frame" : "frames"))"
+            + style.separator + "one row is \(Format.bytes(cellBytes &* UInt64(columns)))"
+        var lines = TextBlocks.wrap(title, style: style).map { style.paint($0, .heading) } + [""]
         lines.append(
             style.paint(ruler(columns: columns, indent: digits + 3, cellBytes: cellBytes, style: style), .dim))
         let rowsPerLine = usesHalfBlocks(style) ? 2 : 1
@@ -126,27 +124,32 @@ enum MapRenderer {
     }
 
     private static func legend(_ report: MapReport, width: Int, style: Style) -> [String] {
-        var entries: [[String]] = []
-        for (kind, total) in zip(report.kinds, report.totals) where total > 0 {
-            let sign =
-                usesHalfBlocks(style)
-                ? style.paint("██", .kind(kind.colour))
-                : style.paint(kind.colour.letter == " " ? "' '" : "\(kind.colour.letter)", .kind(kind.colour))
-            entries.append(["\(sign) \(kind.text) \(style.paint(Format.bytes(total &* 4096), .dim))"])
+        let entries = report.legend.map { colour, frames in
+            let sign: String
+            if usesHalfBlocks(style) {
+                sign = style.paint("██", .kind(colour))
+            } else {
+                sign = style.paint(colour.letter == " " ? "' '" : "\(colour.letter)", .kind(colour))
+            }
+            let size = "  " + Format.bytes(frames &* 4096)
+            let room = max(8, width - DisplayText.width(sign) - 1 - size.count)
+            return sign + " " + DisplayText.cut(colour.text, to: room, ellipsis: style.ellipsis)
+                + style.paint(size, .dim)
         }
-        let widest = entries.map { DisplayText.width($0[0]) }.max() ?? 0
+        let widest = entries.map(DisplayText.width).max() ?? 0
         let perLine = max(1, (width + 3) / (widest + 3))
         var lines: [String] = []
         for start in stride(from: 0, to: entries.count, by: perLine) {
             var line = ""
             for (index, entry) in entries[start..<min(start + perLine, entries.count)].enumerated() {
-                line += String(repeating: " ", count: max(0, index * (widest + 3) - DisplayText.width(line))) + entry[0]
+                line += String(repeating: " ", count: max(0, index * (widest + 3) - DisplayText.width(line))) + entry
             }
             lines.append(line)
         }
-        lines.append(
-            style.paint("A cell shows its most frequent kind; poisoned and broken frames show in any case.", .dim))
-        return lines
+        let note = "A cell shows its most frequent kind; poisoned and contradictory frames show in any case."
+        var limited = style
+        limited.width = width
+        return lines + [""] + TextBlocks.wrap(note, style: limited).map { style.paint($0, .dim) }
     }
 }
 

@@ -1,20 +1,8 @@
 /// The lines below a report that say where its figures come from.
 enum ProvenanceRenderer {
     static func lines(_ provenance: Provenance, style: Style) -> [String] {
-        var parts = ["Read by \(provenance.way)" + (provenance.wayDetail.map { " (\($0))" } ?? "")]
-        switch provenance.consistency {
-        case "paused":
-            if let pause = provenance.pauseNanoseconds {
-                parts.append("guest paused for " + Format.duration(nanoseconds: pause, unicode: style.unicode))
-            } else {
-                parts.append(provenance.wasPausedBefore ? "guest was paused already" : "guest paused")
-            }
-        case "live":
-            parts.append(
-                "live, read twice"
-                    + (provenance.movedSlots.map { ": " + style.number($0) + " slots moved in between" } ?? ""))
-        default: parts.append(provenance.consistency)
-        }
+        var parts = ["Memory: \(provenance.way)" + (provenance.wayDetail.map { " (\($0))" } ?? "")]
+        parts.append(moment(provenance, style: style))
         if let image = provenance.image {
             parts.append(
                 "image \(image)" + (provenance.buildID.map { " (build id \($0.prefix(12))\(style.ellipsis))" } ?? ""))
@@ -29,5 +17,21 @@ enum ProvenanceRenderer {
             lines += TextBlocks.wrap(sentence, style: style, indent: 2, hanging: 2).map { style.paint($0, .dim) }
         }
         return lines
+    }
+
+    /// What the guest was doing while it was read.
+    static func moment(_ provenance: Provenance, style: Style) -> String {
+        switch provenance.consistency {
+        case "paused":
+            guard let nanoseconds = provenance.pauseNanoseconds else { return "guest was paused already" }
+            let pause = Format.duration(nanoseconds: nanoseconds, unicode: style.unicode)
+            return provenance.isHeldByStub
+                ? "guest stopped by the GDB stub, for \(pause) when the copy was complete" : "guest paused for \(pause)"
+        case "live":
+            guard let moved = provenance.movedSlots else { return "guest running" }
+            let count = (provenance.isMovedLimited ? "at least " : "") + style.number(moved)
+            return "guest running, read twice: \(count) \(moved == 1 ? "slot" : "slots") moved in between"
+        default: return "guest as it was when the core was written"
+        }
     }
 }

@@ -10,7 +10,7 @@ enum VtableRenderer {
             .right("frames"), .left("pointer"), .flexible("symbol", cutsMiddle: true), .left("section"),
             .flexible("on_last_ref", cutsMiddle: true), .flexible("on_unmap", cutsMiddle: true),
         ])
-        let isNarrow = style.isInteractive && (style.width ?? 200) < 110
+        let isNarrow = style.isInteractive && (style.width ?? 200) < 200
         if isNarrow {
             // Too narrow for six columns: the hooks stand below their vtable.
             table = TextTable([
@@ -32,10 +32,11 @@ enum VtableRenderer {
             table.add(cells)
             for (name, location) in [("on_last_ref", entry.onLastRef), ("on_unmap", entry.onUnmap)] {
                 guard let location else { continue }
-                let text = hook(location, entry)
                 table.add([
-                    "", Cell("  " + name, .dim), text, place(location, expected: "r-x"),
+                    "", Cell("  " + name, .dim), hook(location, entry, withSource: false),
+                    place(location, expected: "r-x"),
                 ])
+                if let source = location.source { table.add(["", "", Cell("  " + source, .dim)]) }
             }
             if entry.onLastRef == nil, entry.onUnmap == nil, entry.isReadable {
                 table.add(["", Cell("  no hooks", .dim)])
@@ -46,11 +47,11 @@ enum VtableRenderer {
     }
 
     /// The hook as one cell: symbol and source, `none`, or why it is not known.
-    static func hook(_ location: CodeLocation?, _ entry: VtableEntry) -> Cell {
+    static func hook(_ location: CodeLocation?, _ entry: VtableEntry, withSource: Bool = true) -> Cell {
         guard entry.isReadable else { return Cell("unreadable", .bad) }
         guard let location else { return Cell("none", .dim) }
         if let problem = location.problem { return Cell("\(location.name): \(problem)", .bad) }
-        return Cell(location.name + (location.source.map { " (\($0))" } ?? ""))
+        return Cell(location.name + (withSource ? location.source.map { " (\($0))" } ?? "" : ""))
     }
 
     private static func symbol(_ location: CodeLocation) -> String {

@@ -67,6 +67,15 @@ struct MapReport: Sendable, Equatable {
         return result
     }
 
+    /// Frames of each colour that occurs, in the order of the palette: what legends show.
+    var legend: [(colour: KindColour, frames: UInt64)] {
+        let totals = totals
+        return KindColour.allCases.compactMap { colour in
+            let frames = kinds.indices.reduce(UInt64(0)) { kinds[$1].colour == colour ? $0 &+ totals[$1] : $0 }
+            return frames > 0 ? (colour, frames) : nil
+        }
+    }
+
     /// Address of a cell.
     func address(ofCell cell: Int) -> UInt64 { start &+ UInt64(cell) &* framesPerCell &* 4096 }
 

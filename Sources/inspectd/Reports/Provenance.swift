@@ -13,11 +13,21 @@ struct Provenance: Sendable, Equatable {
     /// `paused`, `live` or `core`.
     var consistency: String
     /// How long the guest stood still for the copy, in nanoseconds; nil where it was not stopped for it.
+    ///
+    /// Up to the end of the copy where the GDB stub holds the guest, which it does to the end of the inspection.
     var pauseNanoseconds: UInt64?
+    /// Whether it was the GDB stub that kept the guest still.
+    var isHeldByStub = false
     /// Whether the guest stood still already when it was found.
     var wasPausedBefore = false
     /// Slots that changed between the two reads of a live guest.
     var movedSlots: UInt64?
+    /// Whether no more slots were counted than ``movedSlots``, though there may be.
+    var isMovedLimited = false
+    /// When the read began: UTC, as in RFC 3339.
+    var time = ""
+    /// QEMU's version.
+    var qemuVersion: String?
     /// Path of the kernel image.
     var image: String?
     /// Build id of the image in hexadecimal.
@@ -31,8 +41,10 @@ struct Provenance: Sendable, Equatable {
     var json: JSONValue {
         .object([
             ("way", .string(way)), ("wayDetail", .string(wayDetail)), ("consistency", .string(consistency)),
-            ("pauseNanoseconds", .number(pauseNanoseconds)), ("wasPausedBefore", .bool(wasPausedBefore)),
-            ("movedSlots", .number(movedSlots)), ("image", .string(image)), ("buildID", .string(buildID)),
+            ("pauseNanoseconds", .number(pauseNanoseconds)), ("heldByStub", .bool(isHeldByStub)),
+            ("wasPausedBefore", .bool(wasPausedBefore)), ("movedSlots", .number(movedSlots)),
+            ("time", .string(time)), ("qemuVersion", .string(qemuVersion)), ("image", .string(image)),
+            ("buildID", .string(buildID)),
             ("profile", .string(profile)),
             (
                 "refusals",

@@ -1,3 +1,5 @@
+import Glibc
+
 /// Numbers as text, without locale.
 enum Format {
     /// Hexadecimal with prefix, without padding: `0x2200`.
@@ -52,6 +54,22 @@ enum Format {
         }
         let isWhole = value == value.rounded(.down)
         return fixed(value, decimals: isWhole ? 0 : 1) + " " + units[unit]
+    }
+
+    /// A moment in UTC as in RFC 3339, to the millisecond: `2026-01-31T12:00:00.250Z`.
+    static func time(secondsSince1970 seconds: Double) -> String {
+        let milliseconds = Int64(min(max(seconds, 0), 253_402_300_799) * 1000)
+        var whole = time_t(milliseconds / 1000)
+        var parts = tm()
+        gmtime_r(&whole, &parts)
+        func padded(_ value: Int, _ digits: Int) -> String {
+            let text = String(value)
+            return String(repeating: "0", count: max(0, digits - text.count)) + text
+        }
+        let date = [Int(parts.tm_year) + 1900, Int(parts.tm_mon) + 1, Int(parts.tm_mday)]
+        let clock = [Int(parts.tm_hour), Int(parts.tm_min), Int(parts.tm_sec)]
+        return padded(date[0], 4) + "-" + padded(date[1], 2) + "-" + padded(date[2], 2) + "T"
+            + clock.map { padded($0, 2) }.joined(separator: ":") + "." + padded(Int(milliseconds % 1000), 3) + "Z"
     }
 
     /// A duration in the unit that suits it: `812 µs`, `31.2 ms`, `4.1 s`, `2 min 05 s`.

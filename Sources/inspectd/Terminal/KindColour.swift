@@ -66,6 +66,22 @@ enum KindColour: String, Sendable, CaseIterable {
         }
     }
 
+    /// What legends say.
+    var text: String {
+        switch self {
+        case .hole: "no RAM"
+        case .unmanaged: "never managed (firmware, holes)"
+        case .free: "free"
+        case .cached: "free, in a per-CPU cache"
+        case .kernel: "claimed by the kernel"
+        case .user: "claimed for user space"
+        case .raw: "allocated, not claimed"
+        case .poisoned: "poisoned while in use"
+        case .quarantined: "poisoned and withheld"
+        case .broken: "being released, or contradictory"
+        }
+    }
+
     /// `#rrggbb`.
     var hexadecimal: String { "#" + Format.padded(UInt64(rgb), digits: 6) }
 

@@ -8,6 +8,7 @@ import Synchronization
 final class ProgressBar: Sendable {
     private struct State {
         var started: UInt64?
+        var total: UInt64 = 0
         var drawn: UInt64 = 0
         var isVisible = false
     }
@@ -17,7 +18,7 @@ final class ProgressBar: Sendable {
     private let isEnabled: Bool
     private let state = Mutex(State())
 
-    /// A bar for work named by a verb phrase: "reading the frame table".
+    /// A bar for work named by a verb phrase: "Reading guest memory".
     init(_ label: String, terminal: Terminal) {
         self.label = label
         style = terminal.style
@@ -25,12 +26,14 @@ final class ProgressBar: Sendable {
     }
 
     /// Notes that `done` of `total` bytes are read; may be called from any thread and as often as wanted.
+    ///
+    /// Another total is another read, with a rate of its own.
     func update(done: UInt64, total: UInt64) {
         guard isEnabled else { return }
         let now = Self.clock()
         let line: String? = state.withLock { state in
-            let started = state.started ?? now
-            state.started = started
+            let started = state.total == total ? state.started ?? now : now
+            (state.started, state.total) = (started, total)
             guard now &- started >= 200_000_000, now &- state.drawn >= 100_000_000 else { return nil }
             state.drawn = now
             state.isVisible = true
@@ -56,10 +59,12 @@ final class ProgressBar: Sendable {
         let rest = rate > 0 ? UInt64(min(Double(total - done) / rate * 1e9, 1e18)) : 0
         var facts = Format.fixed(share * 100, decimals: 0) + "%"
         facts = String(repeating: " ", count: max(0, 4 - facts.count)) + facts
-        facts += "  " + Format.fixed(Double(done) / 1_048_576, decimals: 0)
-        facts += "/" + Format.fixed(Double(total) / 1_048_576, decimals: 0) + " MiB"
-        facts += "  " + Format.fixed(rate / 1_048_576, decimals: 1) + " MiB/s"
-        facts += rate > 0 ? "  " + Format.duration(nanoseconds: roundedToSecond(rest)) + " left" : ""
+        // Every part keeps its width, so that the bar does not jump.
+        let whole = Format.fixed(Double(total) / 1_048_576, decimals: 0)
+        facts += "  " + padded(Format.fixed(Double(done) / 1_048_576, decimals: 0), to: whole.count)
+        facts += "/" + whole + " MiB"
+        facts += "  " + padded(Format.fixed(rate / 1_048_576, decimals: 1), to: 5) + " MiB/s"
+        facts += "  " + padded(rate > 0 ? remaining(rest) : "?", to: 4) + " left"
         let available = (style.width ?? 80) - 1
         let room = available - label.count - facts.count - 4
         guard room >= 8 else { return DisplayText.cut(label + facts, to: available, ellipsis: style.ellipsis) }
@@ -67,8 +72,14 @@ final class ProgressBar: Sendable {
         return label + "  " + style.paint(bar(share: share, width: width, style: style), .accent) + " " + facts
     }
 
-    private static func roundedToSecond(_ nanoseconds: UInt64) -> UInt64 {
-        nanoseconds < 1_000_000_000 ? nanoseconds : nanoseconds / 1_000_000_000 * 1_000_000_000
+    /// Whole seconds, rounded up: `7 s`, `2 min 05 s`.
+    private static func remaining(_ nanoseconds: UInt64) -> String {
+        let seconds = nanoseconds / 1_000_000_000 + (nanoseconds % 1_000_000_000 > 0 ? 1 : 0)
+        return seconds < 60 ? "\(seconds) s" : Format.duration(nanoseconds: seconds * 1_000_000_000)
+    }
+
+    private static func padded(_ text: String, to width: Int) -> String {
+        String(repeating: " ", count: max(0, width - text.count)) + text
     }
 
     /// A horizontal bar of `width` columns, in eighths of a column where the signs exist.

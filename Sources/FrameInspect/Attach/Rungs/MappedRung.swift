@@ -21,7 +21,10 @@ enum MappedRung {
                         HostMapping(
                             start: start, length: length, descriptor: descriptor,
                             fileOffset: entry.offset &+ (place.address &+ offset &- entry.start)))
-                    names.insert(entry.path)
+                    // The kernel marks a memfd as deleted, since it has no name in any directory.
+                    let mark = " (deleted)"
+                    let isMemfd = entry.path.hasPrefix("/memfd:") && entry.path.hasSuffix(mark)
+                    names.insert(isMemfd ? String(entry.path.dropLast(mark.count)) : entry.path)
                 }
                 regions.append(place.region)
             } catch {

@@ -4,14 +4,20 @@ import SystemPackage
 
 extension Inspector {
     /// The lines that say where a report's figures come from.
+    ///
+    /// `moved` replaces the number of moved slots where only some of those that were read are shown.
     func provenance(_ source: FrameInspect.Provenance, moved: Int? = nil) -> Provenance {
         let chosen = rungs.first { $0.isChosen }
         return Provenance(
             way: source.rung.rawValue, wayDetail: chosen?.detail,
             consistency: target.core != nil ? "core" : source.consistent ? "paused" : "live",
             pauseNanoseconds: source.pauseSeconds.map { UInt64(max(0, $0) * 1e9) },
+            isHeldByStub: source.isHeldByStub,
             wasPausedBefore: source.consistent && source.pauseSeconds == nil && target.core == nil,
-            movedSlots: moved.map { UInt64($0) }, image: target.kernel?.string, buildID: facts.buildID,
+            movedSlots: (moved ?? source.movedSlots).map { UInt64($0) },
+            isMovedLimited: moved == nil && source.movedSlots == Inspector.movedLimit,
+            time: Format.time(secondsSince1970: source.time), qemuVersion: source.qemuVersion,
+            image: target.kernel?.string, buildID: facts.buildID,
             profile: target.profile.name,
             refusals: rungs.filter { !$0.isUsable }.map { .init(way: $0.kind.rawValue, reason: $0.detail) })
     }

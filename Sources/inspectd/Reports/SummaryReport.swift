@@ -40,8 +40,7 @@ struct SummaryReport: Sendable, Equatable {
             .array(
                 list.map { group in
                     .object(
-                        [(key, .string(group.label)), ("frames", .number(group.frames))]
-                            + (group.note.map { [("note", .string($0))] } ?? []))
+                        [(key, .string(group.label)), ("frames", .number(group.frames)), ("note", .string(group.note))])
                 })
         }
         let byFlags = flags.map { group in

@@ -37,6 +37,9 @@ public struct HostProcess: Hashable, Sendable {
         return nil
     }
 
+    /// The file that it executes; nil where that may not be seen.
+    public var executable: String? { HostFile.link("/proc/\(pid)/exe") }
+
     /// Its working directory; nil where that may not be seen.
     public var directory: String? { HostFile.link("/proc/\(pid)/cwd") }
 

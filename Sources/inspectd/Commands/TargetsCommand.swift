@@ -16,7 +16,8 @@ struct TargetsCommand: AsyncParsableCommand {
         try await Execution.run(output) {
             let report = TargetReport(
                 targets: HostProcess.all().compactMap { process in
-                    QEMUCommandLine(arguments: process.arguments).map { TargetReport.Target(process, $0) }
+                    guard process.mayBeEmulator else { return nil }
+                    return QEMUCommandLine(arguments: process.arguments).map { TargetReport.Target(process, $0) }
                 })
             let writer = OutputWriter()
             if format.format == .json {
@@ -26,6 +27,15 @@ struct TargetsCommand: AsyncParsableCommand {
             }
             try writer.flush()
         }
+    }
+}
+
+extension HostProcess {
+    /// Whether its program is an emulator, or a loader that runs one: not a shell or `timeout` that started it.
+    fileprivate var mayBeEmulator: Bool {
+        let path = executable ?? arguments.first ?? ""
+        let program = path.split(separator: "/").last ?? ""
+        return program.contains("qemu") || program.contains("kvm") || program.hasPrefix("ld-") || program == "ld.so"
     }
 }
 

@@ -21,4 +21,9 @@ struct Inspectd: AsyncParsableCommand {
             SummaryCommand.self, DumpCommand.self, FrameCommand.self, VtablesCommand.self, MapCommand.self,
             DoctorCommand.self, TargetsCommand.self,
         ])
+
+    static func main() async {
+        StandardDescriptors.reserve()
+        await main(nil)
+    }
 }

@@ -50,6 +50,7 @@ extension KernelResolver {
         do {
             return try await space.word(at: VirtualAddress(address))
         } catch {
+            if Task.isCancelled { throw .cancelled }
             switch error.code {
             case .notMapped, .badPageTable, .notRAM:
                 throw InspectorError(
@@ -137,6 +138,7 @@ extension KernelResolver {
             return try TablePlacement(
                 base: VirtualAddress(base), slotCount: slots, stride: layout.stride, runs: runs)
         } catch {
+            if Task.isCancelled { throw .cancelled }
             switch error.code {
             case .notMapped, .badPageTable, .notRAM, .malformed:
                 throw InspectorError(

@@ -107,7 +107,8 @@ extension ProfileError {
         case .dataCorrupted(let context):
             let path = ProfileError.path(context.codingPath)
             if path.isEmpty {
-                self.init(.malformed, "the profile is not JSON: \(context.debugDescription)")
+                // The decoder does not tell where.
+                self.init(.malformed, "the profile is not JSON; 'python3 -m json.tool FILE' shows where it breaks off")
             } else {
                 self.init(.wrongType, "profile key \(path): \(context.debugDescription)", path: path)
             }

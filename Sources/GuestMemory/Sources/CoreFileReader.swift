@@ -30,11 +30,15 @@ struct CoreFileReader {
         if magic.starts(with: Array("KDUMP".utf8)) || magic.starts(with: Array("makedump".utf8)) {
             throw malformed("is a kdump-compressed file; write an ELF core: dump-guest-memory without -z, -l, -s")
         }
-        guard magic.starts(with: [0x7F, 0x45, 0x4C, 0x46]) else { throw malformed("is not an ELF file") }
+        guard magic.starts(with: [0x7F, 0x45, 0x4C, 0x46]) else {
+            throw malformed("is not an ELF file; give one that QEMU's dump-guest-memory wrote")
+        }
         guard magic[4] == 2, magic[5] == 1 else {
             throw malformed("is not a 64-bit little-endian core: the guest was not in 64-bit mode when it was written")
         }
-        guard number(16, UInt16.self) == 4 else { throw malformed("is an ELF file, but not a core") }
+        guard number(16, UInt16.self) == 4 else {
+            throw malformed("is an ELF file, but not a core; give one that QEMU's dump-guest-memory wrote")
+        }
         guard let machine = number(18, UInt16.self), machine == 62 else {
             throw malformed("is the core of another machine than x86-64")
         }

@@ -44,7 +44,7 @@ struct DumpCommand: AsyncParsableCommand {
         guard first < end else {
             throw CommandError(
                 .usage,
-                "The frame table covers \(inspector.layout.frame(at: 0).address)..\(inspector.layout.frame(at: inspector.placement.slotCount).address); nothing of the range is in it."
+                "the frame table covers \(inspector.layout.frame(at: 0).address)..\(inspector.layout.frame(at: inspector.placement.slotCount).address); nothing of the range is in it"
             )
         }
         return first..<end

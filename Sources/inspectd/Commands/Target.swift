@@ -18,7 +18,7 @@ extension TargetSelection {
             guard target.profile.anchors[anchor.name] != nil else {
                 let names = target.profile.anchors.keys.sorted().joined(separator: ", ")
                 throw CommandError(
-                    .usage, "The profile \(target.profile.name) has no anchor \(anchor.name); there are: \(names).")
+                    .usage, "the profile \(target.profile.name) has no anchor \(anchor.name); there are: \(names)")
             }
             target.anchors[anchor.name] = anchor.address
         }
@@ -35,21 +35,29 @@ extension TargetSelection {
         let descriptor = open(profile, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
         guard descriptor >= 0 else {
             throw CommandError(
-                .mismatch, "The profile \(profile) cannot be opened: \(String(cString: strerror(errno))).")
+                .mismatch, "the profile \(profile) cannot be opened: \(String(cString: strerror(errno)))")
         }
         defer { close(descriptor) }
+        var status = stat()
+        guard fstat(descriptor, &status) == 0, status.st_mode & S_IFMT == S_IFREG else {
+            throw CommandError(.mismatch, "the profile \(profile) is not a file; give the path of a JSON file")
+        }
         var buffer = [UInt8](repeating: 0, count: 1 << 16)
         while bytes.count <= KernelProfile.maximumBytes {
             let count = read(descriptor, &buffer, buffer.count)
             if count < 0, errno == EINTR { continue }
             guard count >= 0 else {
                 throw CommandError(
-                    .mismatch, "The profile \(profile) cannot be read: \(String(cString: strerror(errno))).")
+                    .mismatch, "the profile \(profile) cannot be read: \(String(cString: strerror(errno)))")
             }
             if count == 0 { break }
             bytes.append(contentsOf: buffer[0..<count])
         }
-        return try KernelProfile(parsing: bytes)
+        do {
+            return try KernelProfile(parsing: bytes)
+        } catch {
+            throw CommandError(.mismatch, "\(profile): \(error)")
+        }
     }
 }
 

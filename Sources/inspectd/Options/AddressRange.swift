@@ -12,7 +12,7 @@ struct AddressRange: Sendable, Equatable {
     init(parsing text: String) throws(CommandError) {
         func refuse(_ reason: String) -> CommandError {
             CommandError(
-                .usage, "The range '\(text)' \(reason); write START..END, for example 0x100000..0x200000 or 1M..2M.")
+                .usage, "the range '\(text)' \(reason); write START..END, for example 0x100000..0x200000 or 1M..2M")
         }
         guard let dots = Self.firstDots(in: text) else { throw refuse("has no '..'") }
         let left = String(text[..<dots])

@@ -40,6 +40,6 @@ enum FileOutput {
         let problem = errno
         return OutputError(
             code: .failed, errno: problem,
-            description: "\(path) cannot be written (\(String(cString: strerror(problem)))); choose another file.")
+            description: "\(path) cannot be written (\(String(cString: strerror(problem)))); choose another file")
     }
 }

@@ -62,12 +62,16 @@ final class OutputWriter {
                 _ = poll(&waiting, 1, 1000)
             case EPIPE:
                 throw OutputError(code: .closed, errno: problem, description: "The reader of \(name) has gone.")
+            case EBADF:
+                throw OutputError(
+                    code: .failed, errno: problem,
+                    description: "\(name) is closed; run the command with somewhere to write to")
             default:
                 let reason = String(cString: strerror(problem))
                 throw OutputError(
                     code: .failed, errno: problem,
-                    description: "Writing to \(name) failed (\(reason)); what was printed is incomplete: "
-                        + "make room or choose another place, then run the command again.")
+                    description: "writing to \(name) failed (\(reason)); what was printed is incomplete: "
+                        + "make room or choose another place, then run the command again")
             }
         }
     }

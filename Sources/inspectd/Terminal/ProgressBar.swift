@@ -84,7 +84,7 @@ final class ProgressBar: Sendable {
 
     /// A horizontal bar of `width` columns, in eighths of a column where the signs exist.
     static func bar(share: Double, width: Int, style: Style) -> String {
-        let share = min(max(share, 0), 1)
+        let share = share.isFinite ? min(max(share, 0), 1) : 0
         guard style.unicode else {
             let filled = Int(share * Double(width))
             return String(repeating: "#", count: filled) + String(repeating: ".", count: width - filled)

@@ -66,6 +66,11 @@ let package = Package(
                 "FrameInspect", "GuestMemory", "QMP", "GDBRemote", "SocketTransport", argumentParser, systemPackage,
             ], swiftSettings: strict),
 
+        // The program of the guide; a test holds the guide and the README against it.
+        .executableTarget(
+            name: "CountPinned", dependencies: ["FrameInspect", "QMP", systemPackage], path: "Examples/CountPinned",
+            swiftSettings: strict),
+
         // Tests.
         .target(
             name: "GuestTesting", dependencies: [systemPackage, "GuestMemory", nioCore, nioPosix],

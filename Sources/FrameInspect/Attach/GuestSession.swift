@@ -26,8 +26,8 @@ struct GuestSession: Sendable {
     }
 
     /// Connects, runs `body`, and leaves without a trace on every path.
-    static func with<Result: Sendable>(
-        _ target: TargetSpecification, _ body: (GuestSession) async throws -> Result
+    nonisolated(nonsending) static func with<Result: Sendable>(
+        _ target: TargetSpecification, _ body: nonisolated(nonsending) (GuestSession) async throws -> Result
     ) async throws -> Result {
         if let path = target.core {
             let core: CoreFileMemory

@@ -48,9 +48,10 @@ public final class Inspector: Sendable {
 
     /// Attaches to a guest, runs `body`, and leaves without a trace: on success, errors and cancellation.
     ///
+    /// `body` runs where the caller does: on its actor, if it has one.
     /// - Throws: ``InspectorError``; and whatever `body` throws.
-    public static func withInspector<Result: Sendable>(
-        attachedTo target: TargetSpecification, _ body: (Inspector) async throws -> Result
+    public nonisolated(nonsending) static func withInspector<Result: Sendable>(
+        attachedTo target: TargetSpecification, _ body: nonisolated(nonsending) (Inspector) async throws -> Result
     ) async throws -> Result {
         try await GuestSession.with(target) { session in
             let choice = try await session.chooseMemory()

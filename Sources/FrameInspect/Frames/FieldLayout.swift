@@ -25,6 +25,8 @@ public struct FieldLayout: Hashable, Sendable {
     /// A field of a slot; nil where it does not lie inside or its size is not 1, 2, 4 or 8.
     ///
     /// - Parameters:
+    ///   - offset: Bytes from the slot's start to the field's.
+    ///   - width: Bytes that the field takes.
     ///   - stride: Bytes of the slot, at least 8.
     ///   - bitShift: Number of the field's lowest bit within its bytes.
     ///   - bits: Number of bits; nil for all above `bitShift`.

@@ -69,6 +69,7 @@ public struct FrameLayout: Hashable, Sendable {
     /// Resolves a profile, with the sizes and offsets of debug information where there are any.
     ///
     /// - Parameters:
+    ///   - profile: Names, sentinels, and offsets for where there is nothing better.
     ///   - stride: Size of the slot type; nil, or a profile with a fixed stride: the profile's.
     ///   - placements: Every field that was found; those left out do not exist. Nil: the profile's own offsets.
     /// - Throws: ``ProfileError`` with code `.layout` when a field does not fit its slot, or a sentinel its field.

@@ -35,7 +35,7 @@ public struct FrameTable: Sendable {
 
     /// Decodes all slots that `reader` hands out.
     ///
-    /// - Throws: ``MemoryError`` of the reader's source.
+    /// - Throws: `MemoryError` of the reader's source.
     public init(
         reading reader: FrameTableReader, books: FreeFrameSets = FreeFrameSets(), provenance: Provenance,
         moved: [FrameNumber] = []

@@ -27,7 +27,7 @@ public struct FrameTableReader: Sendable {
     /// A slot that straddles two pieces of memory is put together. The bytes may be guest memory itself: they stay as they
     /// are only while the guest is stopped.
     ///
-    /// - Throws: ``MemoryError`` of the source; `.notRAM` for slots behind the last one; `.malformed` where the source gives
+    /// - Throws: `MemoryError` of the source; `.notRAM` for slots behind the last one; `.malformed` where the source gives
     ///   too few bytes or the placement is for another stride.
     public func forEachBatch(
         in slots: Range<UInt64>, _ body: (SlotBatch) throws(MemoryError) -> Bool
@@ -93,7 +93,7 @@ public struct FrameTableReader: Sendable {
 
     /// The bytes of one slot.
     ///
-    /// - Throws: ``MemoryError`` as ``forEachBatch(in:_:)`` does.
+    /// - Throws: `MemoryError` as ``forEachBatch(in:_:)`` does.
     public func bytes(ofSlot index: UInt64) async throws(MemoryError) -> [UInt8] {
         guard index < placement.slotCount else {
             throw MemoryError(

@@ -30,7 +30,7 @@ public struct TablePlacement: Hashable, Sendable {
 
     /// A table from its pieces; neighbours that are contiguous become one.
     ///
-    /// - Throws: ``MemoryError`` with code `.malformed` when the pieces leave a gap or do not hold all slots.
+    /// - Throws: `MemoryError` with code `.malformed` when the pieces leave a gap or do not hold all slots.
     public init(base: VirtualAddress?, slotCount: UInt64, stride: Int, runs: [Run]) throws(MemoryError) {
         var joined: [Run] = []
         var end: UInt64 = 0

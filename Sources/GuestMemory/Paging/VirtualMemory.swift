@@ -66,6 +66,12 @@ public struct VirtualMemory: Sendable {
     /// - Throws: ``MemoryError`` for the first address that leads nowhere, or a range larger than RAM.
     public func physicalRuns(at address: VirtualAddress, count: UInt64) async throws(MemoryError) -> [Run] {
         guard count > 0 else { return [] }
+        // The same page may be mapped any number of times: RAM bounds what is read, not the page tables.
+        guard count <= memory.map.totalBytes else {
+            throw MemoryError(
+                .malformed,
+                "\(count) bytes from \(address) on are more than the guest's RAM (\(memory.map.totalBytes) bytes)")
+        }
         guard address.advanced(by: count &- 1) != nil else {
             throw MemoryError(.notMapped, "\(count) bytes from \(address) on leave the address space")
         }

@@ -1,3 +1,5 @@
+import GuestTesting
+
 @testable import FrameInspect
 
 /// Builds the bytes of slots.

@@ -38,7 +38,7 @@ extension Inspector {
         }
         let runs = placement.runs(ofSlots: slots)
         let copy: TableCopy
-        do { copy = try TableCopy(runs: runs, map: memory.map) } catch { throw InspectorError(error) }
+        do { copy = try TableCopy(runs: runs) } catch { throw InspectorError(error) }
         await prefault(slots)
         let size = UInt64(slots.count) &* UInt64(layout.stride)
         let progress = ProgressTally(total: isLive ? size &* 2 : size, report: target.progress)

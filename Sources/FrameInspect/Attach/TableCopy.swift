@@ -11,15 +11,15 @@ final class TableCopy: @unchecked Sendable {
     private let base: UnsafeMutableRawPointer
     private let byteCount: Int
     private let runs: [TablePlacement.Run]
-    private let map: RAMMap
+    private let places: [(start: UInt64, end: UInt64, offset: Int)]
 
-    init(runs: [TablePlacement.Run], map: RAMMap) throws(MemoryError) {
+    init(runs: [TablePlacement.Run]) throws(MemoryError) {
         let total = runs.reduce(UInt64(0)) { $0 &+ $1.count }
         guard let byteCount = Int(exactly: total), byteCount > 0 else {
             throw MemoryError(.malformed, "\(total) bytes of frame table cannot be copied")
         }
         self.runs = runs
-        self.map = map
+        places = TableCopy.places(runs)
         self.byteCount = byteCount
         spool = try Spool(name: "inspectd-table", byteCount: byteCount)
         let mapping = mmap(
@@ -114,7 +114,8 @@ final class TableCopy: @unchecked Sendable {
         init(copy: TableCopy, kind: MemorySourceKind) {
             self.copy = copy
             self.kind = kind
-            map = RAMMap(copy.runs.compactMap { RAMRegion(start: $0.address, length: $0.count) })
+            map = RAMMap(
+                copy.places.compactMap { RAMRegion(start: PhysicalAddress($0.start), length: $0.end &- $0.start) })
         }
 
         func read(at address: PhysicalAddress, into buffer: UnsafeMutableRawBufferPointer) async throws(MemoryError) {
@@ -148,17 +149,40 @@ final class TableCopy: @unchecked Sendable {
         }
     }
 
-    /// Where bytes of the guest lie in the copy; runs may be thousands, but neighbours are joined.
+    /// Where bytes of the guest lie in the copy; nil where they were not copied in one piece.
+    ///
+    /// A page that holds several parts of the table was copied several times: any copy that has all the bytes will do.
     private func pointer(to address: PhysicalAddress, count: UInt64) -> UnsafeRawPointer? {
+        var low = 0
+        var high = places.count
+        while low < high {
+            let middle = (low + high) / 2
+            if places[middle].end <= address.rawValue { low = middle + 1 } else { high = middle }
+        }
+        guard low < places.count, places[low].start <= address.rawValue,
+            count <= places[low].end &- address.rawValue
+        else { return nil }
+        return UnsafeRawPointer(base + places[low].offset + Int(address.rawValue &- places[low].start))
+    }
+
+    /// Where each region of RAM that was copied lies in the copy, by ascending address.
+    private static func places(_ runs: [TablePlacement.Run]) -> [(start: UInt64, end: UInt64, offset: Int)] {
         var offset = 0
+        var all: [(start: UInt64, end: UInt64, offset: Int)] = []
         for run in runs {
-            let distance = address.rawValue &- run.address.rawValue
-            if address >= run.address, distance < run.count {
-                guard count <= run.count &- distance else { return nil }
-                return UnsafeRawPointer(base + offset + Int(distance))
-            }
+            all.append((run.address.rawValue, run.address.rawValue &+ run.count, offset))
             offset += Int(run.count)
         }
-        return nil
+        all.sort { ($0.start, $1.end) < ($1.start, $0.end) }
+        var result: [(start: UInt64, end: UInt64, offset: Int)] = []
+        for place in all {
+            guard let last = result.last, last.end > place.start else {
+                result.append(place)
+                continue
+            }
+            guard place.end > last.end else { continue }
+            result.append((last.end, place.end, place.offset + Int(last.end &- place.start)))
+        }
+        return result
     }
 }

@@ -41,14 +41,15 @@ public struct FrameTable: Sendable {
         moved: [FrameNumber] = []
     ) async throws(MemoryError) {
         let layout = reader.layout
-        // What does not fit the guest's memory was never there: a bound for the columns.
-        guard reader.placement.byteCount <= reader.memory.map.totalBytes,
+        // What does not fit the guest's memory was never there: a bound for the columns. Pages may serve the table more than
+        // once, and a copy of it has only those that it is made of.
+        guard reader.placement.byteCount <= reader.memory.map.end.rawValue,
             let count = Int(exactly: reader.placement.slotCount)
         else {
             throw MemoryError(
                 .malformed,
                 "a frame table of \(reader.placement.slotCount) slots does not fit the guest's "
-                    + "\(reader.memory.map.totalBytes) bytes of RAM")
+                    + "memory, which ends at \(reader.memory.map.end)")
         }
         func column(_ field: FieldLayout) -> FrameColumn {
             FrameColumn(width: field.isPresent ? field.width : 0, count: count)

@@ -94,7 +94,14 @@ extension KernelResolver {
                     .profileMismatch, "the anchor \(end) lies before \(start): the table would have a negative size")
             }
             return (last &- first) / max(unit ?? stride, 1)
-        case .size(let anchor, let unit): return (facts.anchors[anchor]?.size ?? 0) / max(unit ?? stride, 1)
+        case .size(let anchor, let unit):
+            guard let size = facts.anchors[anchor]?.size, size > 0 else {
+                throw InspectorError(
+                    .profileMismatch,
+                    "the size of \(anchor), which says how many slots the frame table has, is not known: only an image "
+                        + "with symbols has it. Give it with --kernel, or a profile with another \"table.count\"")
+            }
+            return size / max(unit ?? stride, 1)
         }
     }
 

@@ -13,7 +13,10 @@ struct TableScan: Sendable {
 
     /// The table; nil where nothing, or more than one place, looks like one.
     func find() async throws(MemoryError) -> TablePlacement? {
-        guard layout.stride % 8 == 0, layout.next.isPresent, layout.prev.isPresent else { return nil }
+        // Pages are looked at one by one: slots that straddle them are not recognised.
+        guard layout.stride % 8 == 0, 4096 % layout.stride == 0, layout.next.isPresent, layout.prev.isPresent else {
+            return nil
+        }
         var found: [(start: UInt64, slots: UInt64)] = []
         let regions = memory.map.regions.flatMap { (memory as? MappedMemory)?.written(in: $0) ?? [$0] }
         let total = regions.reduce(UInt64(0)) { $0 &+ $1.length }

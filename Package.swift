@@ -75,7 +75,9 @@ let package = Package(
         .target(
             name: "GuestTesting", dependencies: [systemPackage, "GuestMemory", nioCore, nioPosix],
             path: "Tests/GuestTesting", swiftSettings: strict),
-        .testTarget(name: "GuestMemoryTests", dependencies: ["GuestMemory", "GuestTesting"], swiftSettings: strict),
+        .testTarget(
+            name: "GuestMemoryTests", dependencies: ["GuestMemory", "GuestTesting", systemPackage],
+            swiftSettings: strict),
         .testTarget(name: "QMPTests", dependencies: ["QMP", "GuestTesting", nioEmbedded], swiftSettings: strict),
         .testTarget(
             name: "GDBRemoteTests", dependencies: ["GDBRemote", "SocketTransport", "GuestTesting", nioEmbedded],
@@ -84,7 +86,8 @@ let package = Package(
         .testTarget(
             name: "CallGraphTests", dependencies: ["CallGraph", "KernelImage", "GuestTesting"], swiftSettings: strict),
         .testTarget(
-            name: "FrameInspectTests", dependencies: ["FrameInspect", "GuestTesting"], swiftSettings: strict),
+            name: "FrameInspectTests", dependencies: ["FrameInspect", "GuestTesting", systemPackage],
+            swiftSettings: strict),
         .testTarget(
             name: "InspectdTests", dependencies: ["inspectd", "FrameInspect", "GuestTesting", argumentParser],
             exclude: ["Support/peer.py", "Support/validate.py"], swiftSettings: strict),

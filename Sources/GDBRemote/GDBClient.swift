@@ -298,6 +298,10 @@ public final class GDBClient: Sendable {
         if let number = GDBClient.errorNumber(text) {
             throw GDBError(.refusedByStub(number), "the stub cannot read \(count) bytes at \(place) (\(text))")
         }
+        // Its last word: the exit status, or the signal.
+        if reply.count < count * 2, text.hasPrefix("W") || text.hasPrefix("X") {
+            throw GDBError(.disconnected, "the guest ended while \(count) bytes at \(place) were read (\(text))")
+        }
         throw GDBError(
             .malformed,
             "the stub answered a read of \(count) bytes at \(place) with \(reply.count) characters: \"\(text)\"")

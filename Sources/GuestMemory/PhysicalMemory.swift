@@ -13,7 +13,8 @@ public protocol PhysicalMemory: Sendable {
 
     /// Hands the bytes of a range to `body` in ascending pieces, each valid during its call only.
     ///
-    /// The pieces are at most `chunk` bytes long and never empty; together they are the range without gap.
+    /// The pieces are at most `chunk` bytes long and never empty; together they are the range without gap. A range that is not
+    /// wholly RAM is refused before the first piece.
     /// Sources that can lend their memory do so without a copy: the caller makes sure that the guest is paused,
     /// or that it may see bytes that change under its eyes. `body` returns false to end early.
     func forEachChunk(
@@ -47,6 +48,8 @@ extension PhysicalMemory {
         _ body: (PhysicalAddress, UnsafeRawBufferPointer) throws(MemoryError) -> Bool
     ) async throws(MemoryError) {
         guard count > 0 else { return }
+        // A range that leaves RAM is refused whole: no piece of it is handed out.
+        _ = try map.pieces(at: address, count: count)
         let size = Int(min(UInt64(max(chunk, 1)), count))
         let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: size, alignment: 4096)
         defer { buffer.deallocate() }

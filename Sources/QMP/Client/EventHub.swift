@@ -4,11 +4,14 @@ internal import Synchronization
 final class EventHub: Sendable {
     /// Events that a subscriber may be behind.
     static let capacity = 1024
+    /// Names that are counted; QEMU has some 60.
+    private static let nameLimit = 1024
 
     private struct State {
         var subscribers: [UInt64: AsyncStream<QMPEvent>.Continuation] = [:]
         var nextKey: UInt64 = 0
         var dropped = 0
+        var counts: [String: Int] = [:]
         var isFinished = false
     }
 
@@ -35,8 +38,16 @@ final class EventHub: Sendable {
         return stream
     }
 
+    /// How many events of a name came so far.
+    func count(of name: String) -> Int { state.withLock { $0.counts[name] ?? 0 } }
+
     func publish(_ event: QMPEvent) {
-        let subscribers = state.withLock { Array($0.subscribers.values) }
+        let subscribers = state.withLock { state in
+            if state.counts[event.name] != nil || state.counts.count < Self.nameLimit {
+                state.counts[event.name, default: 0] += 1
+            }
+            return Array(state.subscribers.values)
+        }
         for subscriber in subscribers {
             if case .dropped = subscriber.yield(event) { state.withLock { $0.dropped &+= 1 } }
         }

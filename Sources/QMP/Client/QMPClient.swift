@@ -18,6 +18,7 @@ public final class QMPClient: Sendable {
     private let handler: NIOLoopBoundBox<ConversationHandler>
     private let hub: EventHub
     private let descriptor: SocketDescriptor
+    private let passing = Turn()
     private let nextID = Atomic<UInt64>(Conversation.negotiationID + 1)
 
     private init(
@@ -178,6 +179,9 @@ public final class QMPClient: Sendable {
         guard case .unix = address else {
             throw QMPError(.usage, "descriptors can be passed over a UNIX socket only, not to \(address)")
         }
+        // QEMU keeps only the newest descriptor that came over a socket: the next one waits until this one has its name.
+        await passing.begin()
+        defer { passing.end() }
         _ = try await call(
             GetDescriptor(named: name), passing: try PassedDescriptor(duplicating: fd), timeout: timeout)
     }
@@ -209,6 +213,11 @@ public final class QMPClient: Sendable {
     ///
     /// A subscriber that is more than 1024 events behind loses the newest; see ``droppedEventCount``.
     public func events() -> AsyncStream<QMPEvent> { hub.subscribe() }
+
+    /// How many events of a name came over this connection so far.
+    ///
+    /// Events that QEMU sent before a reply are counted when the reply is there.
+    public func eventCount(_ name: String) -> Int { hub.count(of: name) }
 
     /// Closes the connection and returns when the socket is closed; pending calls fail with `.disconnected`.
     ///

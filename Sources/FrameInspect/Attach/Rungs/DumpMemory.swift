@@ -1,6 +1,7 @@
 internal import Glibc
 internal import GuestMemory
 internal import QMP
+internal import Synchronization
 
 /// The third rung: QEMU writes a range of memory as an ELF core into a descriptor that we passed.
 ///
@@ -13,6 +14,8 @@ final class DumpMemory: PhysicalMemory {
     let kind = MemorySourceKind.dump
     private let qmp: QMPClient
     private let timeout: Duration
+    /// Readers at the same time must not take each other's descriptors.
+    private let nextName = Atomic<UInt64>(0)
 
     private init(map: RAMMap, qmp: QMPClient, timeout: Duration) {
         self.map = map
@@ -58,10 +61,11 @@ final class DumpMemory: PhysicalMemory {
         let first = start.rawValue & ~0xFFF
         let end = (start.rawValue &+ UInt64(buffer.count) &+ 0xFFF) & ~0xFFF
         let spool = try Spool(name: "inspectd-dump", byteCount: 0)
+        let name = "inspectd-dump-\(nextName.wrappingAdd(1, ordering: .relaxed).oldValue)"
         do {
-            try await qmp.passDescriptor(spool.descriptor, named: "inspectd-dump", timeout: timeout)
+            try await qmp.passDescriptor(spool.descriptor, named: name, timeout: timeout)
             _ = try await qmp.execute(
-                DumpGuestMemory(to: "fd:inspectd-dump", begin: first, length: end &- first),
+                DumpGuestMemory(to: "fd:\(name)", begin: first, length: end &- first),
                 timeout: timeout)
         } catch {
             throw MemoryError(qmp: error, at: start)

@@ -127,4 +127,103 @@ struct FrameStateTests {
     func booksSharpenStates(_ state: FrameState, _ context: FrameContext, _ expected: FrameState) {
         #expect(FrameVerdict(state).resolved(with: context) == FrameVerdict(expected))
     }
+
+    /// The contract's table of states, row by row, with the name that users type.
+    @Test(
+        arguments: [
+            ("hole", Slot.strat9(), FrameContext(), "unmanaged"),
+            (
+                "free, on a list", Slot.strat9(next: 0x9000, flags: 0x200, refcount: Slot.unused), FrameContext(),
+                "free-listed"
+            ),
+            (
+                "free, alone on its list", Slot.strat9(flags: 0x200, refcount: Slot.unused),
+                FrameContext(isListed: true),
+                "free-listed"
+            ),
+            ("free, neither seen", Slot.strat9(flags: 0x2200, refcount: Slot.unused), FrameContext(), "free-unlinked"),
+            (
+                "free, cached", Slot.strat9(flags: 0x200, refcount: Slot.unused), FrameContext(isCached: true),
+                "free-cached"
+            ),
+            (
+                "free, lost", Slot.strat9(flags: 0x200, refcount: Slot.unused),
+                FrameContext(isListed: false, isCached: false), "free-lost"
+            ),
+            ("allocated raw", Slot.strat9(flags: 0x2100, refcount: Slot.unused), FrameContext(), "raw"),
+            ("claimed by the kernel", Slot.strat9(flags: 0x500, refcount: 1, generation: 1), FrameContext(), "kernel"),
+            ("claimed for users", Slot.strat9(flags: 0x2900, refcount: 3, generation: 2), FrameContext(), "user"),
+            (
+                "owned block, head", Slot.strat9(flags: 0x500, order: 3, refcount: 2, generation: 1),
+                FrameContext(isOwned: true), "kernel"
+            ),
+            ("last reference gone", Slot.strat9(flags: 0x500, refcount: 0, generation: 1), FrameContext(), "releasing"),
+            ("poisoned, live", Slot.strat9(flags: 0x1500, refcount: 1, guardBits: 1 << 31), FrameContext(), "poisoned"),
+            (
+                "poisoned, freed, looks live", Slot.strat9(flags: 0x1500, refcount: 1, guardBits: 1 << 31),
+                FrameContext(isOwned: false), "quarantined"
+            ),
+            ("quarantined", Slot.strat9(flags: 0x1500, refcount: 0, guardBits: 1 << 31), FrameContext(), "quarantined"),
+        ] as [(String, [UInt8], FrameContext, String)])
+    func everyRowOfTheContractHasAName(
+        _ row: String, _ bytes: [UInt8], _ context: FrameContext, _ name: String
+    ) throws {
+        let slot = try #require(layout.decode(bytes))
+        let verdict = layout.verdict(of: slot, frame: FrameNumber(8)).resolved(with: context)
+        #expect(verdict.state.name == name, "\(row)")
+        #expect(verdict.contradiction == nil)
+        #expect(!verdict.text.isEmpty)
+        // The name is what --where takes.
+        let filter = try FrameFilter(parsing: "state == \(name)", layout: layout)
+        guard context.isOwned == nil, context.isListed != false else { return }
+        let books = FreeFrameSets(
+            listHeads: context.isListed == true ? [8] : [], cached: context.isCached == true ? [8] : [])
+        let isFound = bytes.withUnsafeBytes { buffer in
+            buffer.baseAddress.map { filter.matches($0, frame: FrameNumber(8), books: books) }
+        }
+        #expect(isFound == true, "\(row)")
+    }
+
+    /// The pages of an owned block that are not its head.
+    @Test(arguments: [(Slot.unused, 0x500), (7, 0x500), (Slot.unused, 0x100), (0, 0x900)] as [(UInt64, UInt64)])
+    func theRestOfABlockCountsNothing(_ refcount: UInt64, _ flags: UInt64) throws {
+        let slot = try #require(layout.decode(Slot.strat9(flags: flags, order: 2, refcount: refcount)))
+        #expect(layout.verdict(of: slot, frame: FrameNumber(9)).state.name == "block-page")
+        let free = try #require(layout.decode(Slot.strat9(flags: 0x200, order: 2, refcount: Slot.unused)))
+        #expect(layout.verdict(of: free, frame: FrameNumber(9)).state.name == "free-interior")
+    }
+
+    /// Kernels that note less: what their slots cannot tell is not guessed.
+    @Test func kernelsThatNoteLessHaveStatesToo() throws {
+        var profile = try KernelProfile.named("strat9")
+        profile.flags = profile.flags.map { bit in
+            var bit = bit
+            if bit.role == .kernel || bit.role == .user { bit.role = nil }
+            return bit
+        }
+        let withoutOwners = try FrameLayout(profile: profile)
+        func state(_ layout: FrameLayout, _ bytes: [UInt8]) -> FrameState? {
+            layout.decode(bytes).map { layout.verdict(of: $0, frame: FrameNumber(8)).state }
+        }
+        #expect(state(withoutOwners, Slot.strat9(flags: 0x500, refcount: 1)) == .claimed)
+        #expect(FrameState.claimed.name == "claimed-other")
+        #expect(state(withoutOwners, Slot.strat9(flags: 0x100, refcount: Slot.unused)) == .raw)
+
+        // Neither free nor allocated is noted: the references are all there is.
+        profile.flags = profile.flags.map { bit in
+            var bit = bit
+            if bit.role != .poisoned { bit.role = nil }
+            return bit
+        }
+        let byReferences = try FrameLayout(profile: profile)
+        #expect(state(byReferences, Slot.strat9(flags: 0x500, refcount: 1)) == .claimed)
+        #expect(state(byReferences, Slot.strat9(refcount: Slot.unused)) == .freeUnlinked)
+        #expect(state(byReferences, Slot.strat9(next: 0x9000, refcount: Slot.unused)) == .freeListed)
+        #expect(state(byReferences, Slot.strat9(refcount: 0)) == .releasing)
+        #expect(state(byReferences, Slot.strat9(flags: 0x1000, refcount: 1)) == .poisoned)
+        profile.references.unused = nil
+        let withoutMark = try FrameLayout(profile: profile)
+        #expect(state(withoutMark, Slot.strat9(refcount: 0)) == .freeUnlinked)
+        #expect(state(withoutMark, Slot.strat9(refcount: 3)) == .claimed)
+    }
 }

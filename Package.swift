@@ -42,7 +42,7 @@ let package = Package(
         // Floor 0: each knows one subject and none of the others.
         .target(name: "GuestMemory", dependencies: ["CGuestMemory", systemPackage], swiftSettings: strict),
         .target(name: "SocketTransport", dependencies: [nioPosix], swiftSettings: strict),
-        .target(name: "QMP", dependencies: [nioCore, nioPosix], swiftSettings: strict),
+        .target(name: "QMP", dependencies: ["SocketTransport", nioCore, nioPosix], swiftSettings: strict),
         .target(name: "GDBRemote", dependencies: ["SocketTransport", nioCore, nioPosix], swiftSettings: strict),
         .target(name: "KernelImage", dependencies: ["CElfutils", systemPackage], swiftSettings: strict),
 
@@ -78,7 +78,8 @@ let package = Package(
         .testTarget(
             name: "GuestMemoryTests", dependencies: ["GuestMemory", "GuestTesting", systemPackage],
             swiftSettings: strict),
-        .testTarget(name: "QMPTests", dependencies: ["QMP", "GuestTesting", nioEmbedded], swiftSettings: strict),
+        .testTarget(
+            name: "QMPTests", dependencies: ["QMP", "SocketTransport", "GuestTesting"], swiftSettings: strict),
         .testTarget(
             name: "GDBRemoteTests", dependencies: ["GDBRemote", "SocketTransport", "GuestTesting", nioEmbedded],
             swiftSettings: strict),

@@ -376,6 +376,7 @@ extension GDBError {
             case .permission: .permission
             case .busy: .busy
             case .timeout: .timeout
+            case .cancelled: .cancelled
             case .usage: .usage
             case .system: .system
             }

@@ -1,3 +1,5 @@
+internal import SocketTransport
+
 /// Why a QMP connection or command failed: a code for programs, a sentence for people, the cause.
 public struct QMPError: Error, Sendable, CustomStringConvertible {
     /// The kinds of failure.
@@ -67,6 +69,29 @@ public struct QMPError: Error, Sendable, CustomStringConvertible {
 }
 
 extension QMPError {
+    init(_ error: TransportError) {
+        let code: Code =
+            switch error.code {
+            case .noSuchSocket: .noSuchSocket
+            case .refused: .refused
+            case .permission: .permission
+            case .busy: .busy
+            case .timeout: .timeout
+            case .cancelled: .cancelled
+            case .usage: .usage
+            case .system: .system
+            }
+        self.init(code, error.message, cause: error)
+    }
+
+    static func disconnected(from address: QMPAddress) -> QMPError {
+        QMPError(.disconnected, "the QMP connection to \(address) is closed; connect again")
+    }
+
+    static func cancelled(_ subject: String) -> QMPError {
+        QMPError(.cancelled, "the wait for \(subject) was cancelled; a command that was sent may still take effect")
+    }
+
     /// The class of errors that the human monitor reports as ordinary text.
     static let humanMonitorClass = "HumanMonitor"
 

@@ -2,14 +2,16 @@ internal import Glibc
 
 /// The process at the other end of a UNIX socket.
 public struct PeerCredentials: Hashable, Sendable {
-    /// Its number in this process's namespace; 0 where it is not visible from here.
+    /// Its number in this process's namespace.
     public var pid: Int32
     /// Its user.
     public var uid: UInt32
     /// Its group.
     public var gid: UInt32
 
-    /// The peer of a connected UNIX socket; nil for other sockets.
+    /// The peer of a connected UNIX socket, as the kernel knew it when the socket began to listen (`SO_PEERCRED`).
+    ///
+    /// nil for other sockets, and for a process in a pid namespace that this one cannot see.
     public init?(socket: CInt) {
         // struct ucred, which glibc shows only to programs that ask for GNU extensions.
         var words: (Int32, UInt32, UInt32) = (0, 0, 0)

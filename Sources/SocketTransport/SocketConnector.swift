@@ -5,21 +5,30 @@ internal import NIOPosix
 public enum SocketConnector {
     /// A connected, non-blocking socket; the caller closes it.
     ///
+    /// A cancelled caller gets its error at once, and a connection that comes about later is closed.
     /// - Throws: ``TransportError``.
     public static func connect(to address: StreamAddress, timeout: Duration) async throws(TransportError) -> CInt {
-        let outcome: Result<CInt, TransportError>
-        do {
-            outcome = try await NIOThreadPool.singleton.runIfActive {
-                do throws(TransportError) {
-                    return .success(try connectNow(address, milliseconds(timeout)))
-                } catch {
-                    return .failure(error)
-                }
+        let limit = milliseconds(timeout)
+        let opened = OneShot<CInt, TransportError>()
+        NIOThreadPool.singleton.submit { state in
+            guard state == .active else {
+                opened.resolve(
+                    .failure(TransportError(.system, "the connection to \(address) was given up: no threads are left")))
+                return
             }
-        } catch {
-            throw TransportError(.system, "the connection to \(address) was given up: \(error)")
+            guard !opened.isResolved else { return }
+            do throws(TransportError) {
+                let descriptor = try connectNow(address, limit)
+                if !opened.resolve(.success(descriptor)) { close(descriptor) }
+            } catch {
+                opened.resolve(.failure(error))
+            }
         }
-        return try outcome.get()
+        return try await withTaskCancellationHandler {
+            await opened.value()
+        } onCancel: {
+            opened.resolve(.failure(TransportError(.cancelled, "the connection to \(address) was cancelled")))
+        }.get()
     }
 
     /// Whole milliseconds of a duration, from 1 to a day.

@@ -12,6 +12,8 @@ public struct TransportError: Error, Sendable, CustomStringConvertible {
         case busy
         /// No answer in time.
         case timeout
+        /// The calling task was cancelled.
+        case cancelled
         /// The address makes no sense.
         case usage
         /// A system call failed for another reason.

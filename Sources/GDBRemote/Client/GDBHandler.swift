@@ -1,4 +1,8 @@
 internal import NIOCore
+internal import SocketTransport
+
+/// The reply to one request.
+typealias PendingReply = OneShot<[UInt8], GDBError>
 
 /// The protocol on its socket: replies go to requests in the order in which these were sent.
 ///

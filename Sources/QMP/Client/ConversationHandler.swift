@@ -1,6 +1,6 @@
 internal import Glibc
 internal import NIOCore
-internal import NIOPosix
+internal import SocketTransport
 internal import Synchronization
 
 /// Joins a channel to a ``Conversation``; lives on the channel's event loop.
@@ -9,7 +9,7 @@ final class ConversationHandler: ChannelInboundHandler {
     typealias OutboundOut = ByteBuffer
 
     private struct Waiting {
-        var answer: OneShot<[UInt8]>
+        var answer: OneShot<[UInt8], QMPError>
         var timer: Scheduled<Void>
     }
 
@@ -19,12 +19,13 @@ final class ConversationHandler: ChannelInboundHandler {
     private var unfinishedWrites = 0
     private var context: ChannelHandlerContext?
     private var ending: QMPError?
+    private var isClosing = false
     private let address: QMPAddress
-    private let handshake: OneShot<Handshake>
+    private let handshake: OneShot<Handshake, QMPError>
     private let events: EventHub
     private let descriptor: SocketDescriptor
 
-    init(address: QMPAddress, handshake: OneShot<Handshake>, events: EventHub, descriptor: SocketDescriptor) {
+    init(address: QMPAddress, handshake: OneShot<Handshake, QMPError>, events: EventHub, descriptor: SocketDescriptor) {
         self.address = address
         self.handshake = handshake
         self.events = events
@@ -80,8 +81,13 @@ final class ConversationHandler: ChannelInboundHandler {
         }
     }
 
-    /// Ends the connection from this side.
-    func finish(_ error: QMPError) {
+    /// Closes the connection from this side.
+    func close() {
+        isClosing = true
+        finish(.disconnected(from: address))
+    }
+
+    private func finish(_ error: QMPError) {
         perform(conversation.end(error))
     }
 
@@ -138,13 +144,7 @@ final class ConversationHandler: ChannelInboundHandler {
 
     // MARK: Channel events
 
-    func channelActive(context: ChannelHandlerContext) {
-        self.context = context
-        let handle = try? context.pipeline.syncOperations.withUnsafeTransportIfAvailable(
-            of: NIOBSDSocket.Handle.self, { $0 })
-        descriptor.set(handle ?? -1)
-        context.fireChannelActive()
-    }
+    func handlerAdded(context: ChannelHandlerContext) { self.context = context }
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         perform(conversation.receive(unwrapInboundIn(data).readableBytesView))
@@ -171,8 +171,7 @@ final class ConversationHandler: ChannelInboundHandler {
             case .send(let bytes):
                 if let context { write(bytes[...], context) }
             case .ready(let greeting):
-                let peer: PeerCredentials? =
-                    if case .unix = address { PeerCredentials(socket: descriptor.value) } else { nil }
+                let peer = PeerCredentials(socket: descriptor.value)
                 handshake.resolve(.success(Handshake(version: greeting.version, peer: peer)))
             case .reply(let id, let line):
                 answer(id, .success(line))
@@ -195,9 +194,9 @@ final class ConversationHandler: ChannelInboundHandler {
     private func end(_ error: QMPError) {
         ending = error
         queue.removeAll()
-        descriptor.set(-1)
+        descriptor.forget()
         handshake.resolve(.failure(error))
-        events.finish()
+        events.finish(because: isClosing ? nil : error)
         context?.close(promise: nil)
     }
 }

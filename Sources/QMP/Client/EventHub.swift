@@ -13,12 +13,16 @@ final class EventHub: Sendable {
         var dropped = 0
         var counts: [String: Int] = [:]
         var isFinished = false
+        var reason: QMPError?
     }
 
     private let state = Mutex(State())
 
     /// How many events were dropped, over all subscribers.
     var dropped: Int { state.withLock { $0.dropped } }
+
+    /// Why the events ended; nil while they come, and where this side closed the connection.
+    var reason: QMPError? { state.withLock { $0.reason } }
 
     func subscribe() -> AsyncStream<QMPEvent> {
         let (stream, continuation) = AsyncStream.makeStream(
@@ -53,9 +57,10 @@ final class EventHub: Sendable {
         }
     }
 
-    func finish() {
+    func finish(because reason: QMPError?) {
         let subscribers = state.withLock { state in
             state.isFinished = true
+            state.reason = reason
             defer { state.subscribers.removeAll() }
             return Array(state.subscribers.values)
         }

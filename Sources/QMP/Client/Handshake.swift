@@ -1,3 +1,5 @@
+internal import SocketTransport
+
 /// What a finished handshake leaves behind.
 struct Handshake: Sendable {
     var version: QMPVersion

@@ -1,6 +1,10 @@
 internal import NIOCore
 internal import NIOPosix
+public import SocketTransport
 internal import Synchronization
+
+/// Where a QMP server listens.
+public typealias QMPAddress = StreamAddress
 
 /// A connection to a QMP server whose handshake is over.
 ///
@@ -11,7 +15,7 @@ public final class QMPClient: Sendable {
     public let address: QMPAddress
     /// The server's version, from its greeting.
     public let version: QMPVersion
-    /// The process at the other end; nil for TCP.
+    /// The process at the other end; nil for TCP, and where it is not visible from here.
     public let peer: PeerCredentials?
 
     private let channel: any Channel
@@ -53,16 +57,28 @@ public final class QMPClient: Sendable {
         to address: QMPAddress, timeout: Duration = .seconds(5)
     ) async throws(QMPError) -> QMPClient {
         guard !Task.isCancelled else { throw .cancelled("a connection to \(address)") }
-        if case .unix(let path) = address { _ = try QMPAddress.checkedPath(path, in: path) }
         let deadline = NIODeadline.now() + timeout.amount
+        let number: CInt
+        do { number = try await SocketConnector.connect(to: address, timeout: timeout) } catch { throw QMPError(error) }
         let loop = MultiThreadedEventLoopGroup.singleton.next()
-        let handshake = OneShot<Handshake>()
+        let handshake = OneShot<Handshake, QMPError>()
         let hub = EventHub()
-        let descriptor = SocketDescriptor()
+        let descriptor = SocketDescriptor(number)
         let handler = NIOLoopBoundBox.makeBoxSendingValue(
             ConversationHandler(address: address, handshake: handshake, events: hub, descriptor: descriptor),
             as: ConversationHandler.self, eventLoop: loop)
-        let channel = try await open(address, on: loop, within: timeout, handler)
+        let channel: any Channel
+        do {
+            channel = try await ClientBootstrap(group: loop)
+                .channelInitializer { channel in
+                    channel.eventLoop.makeCompletedFuture {
+                        try channel.pipeline.syncOperations.addHandler(handler.value)
+                    }
+                }
+                .withConnectedSocket(number).get()
+        } catch {
+            throw QMPError(.system, "the connection to \(address) could not be set up: \(error)", cause: error)
+        }
         let timer = loop.scheduleTask(deadline: deadline) { handler.value.handshakeTimedOut() }
         let result = await withTaskCancellationHandler {
             await handshake.value()
@@ -80,27 +96,6 @@ public final class QMPClient: Sendable {
         }
     }
 
-    /// Connects to a socket that is about to appear: tries again while there is none or nobody listens.
-    ///
-    /// - Throws: ``QMPError`` of the last attempt once `limit` has passed.
-    public static func connect(
-        to address: QMPAddress, retryingFor limit: Duration, timeout: Duration = .seconds(5)
-    ) async throws(QMPError) -> QMPClient {
-        let deadline = ContinuousClock.now + limit
-        var pause = Duration.milliseconds(5)
-        while true {
-            do {
-                return try await connect(to: address, timeout: timeout)
-            } catch {
-                guard error.code == .noSuchSocket || error.code == .refused, ContinuousClock.now < deadline else {
-                    throw error
-                }
-            }
-            try? await Task.sleep(for: min(pause, ContinuousClock.now.duration(to: deadline)))
-            pause = min(pause * 2, .milliseconds(200))
-        }
-    }
-
     /// Connects, runs `body` and closes the connection on every path.
     public static func withConnection<R>(
         to address: QMPAddress, timeout: Duration = .seconds(5), isolation: isolated (any Actor)? = #isolation,
@@ -115,39 +110,6 @@ public final class QMPClient: Sendable {
             await client.close()
             throw error
         }
-    }
-
-    private static func open(
-        _ address: QMPAddress, on loop: any EventLoop, within timeout: Duration,
-        _ handler: NIOLoopBoundBox<ConversationHandler>
-    ) async throws(QMPError) -> any Channel {
-        let bootstrap = ClientBootstrap(group: loop)
-            .connectTimeout(timeout.amount)
-            .channelOption(.tcpOption(.tcp_nodelay), value: 1)
-            .channelInitializer { channel in
-                channel.eventLoop.makeCompletedFuture {
-                    try channel.pipeline.syncOperations.addHandler(handler.value)
-                }
-            }
-        let future =
-            switch address {
-            case .unix(let path): bootstrap.connect(unixDomainSocketPath: path)
-            case .tcp(let host, let port): bootstrap.connect(host: host, port: port)
-            }
-        let opened = OneShot<any Channel>()
-        future.whenComplete { result in
-            switch result {
-            case .success(let channel):
-                if !opened.resolve(.success(channel)) { channel.close(promise: nil) }
-            case .failure(let error):
-                opened.resolve(.failure(.connecting(to: address, failedWith: error)))
-            }
-        }
-        return try await withTaskCancellationHandler {
-            await opened.value()
-        } onCancel: {
-            opened.resolve(.failure(.cancelled("a connection to \(address)")))
-        }.get()
     }
 
     // MARK: Commands
@@ -191,7 +153,7 @@ public final class QMPClient: Sendable {
     ) async throws(QMPError) -> [UInt8] {
         guard !Task.isCancelled else { throw .cancelled(C.name) }
         let id = nextID.wrappingAdd(1, ordering: .relaxed).oldValue
-        let answer = OneShot<[UInt8]>()
+        let answer = OneShot<[UInt8], QMPError>()
         let call = Call(
             id: id, command: C.name, bytes: try Request(command: command, id: id).line(), descriptor: passed,
             answer: answer)
@@ -209,10 +171,13 @@ public final class QMPClient: Sendable {
 
     // MARK: Events and the end
 
-    /// The events from now on; ends with the connection.
+    /// The events from now on; they end with the connection and say why.
     ///
     /// A subscriber that is more than 1024 events behind loses the newest; see ``droppedEventCount``.
-    public func events() -> AsyncStream<QMPEvent> { hub.subscribe() }
+    public func events() -> QMPEvents { QMPEvents(client: self, hub: hub, stream: hub.subscribe()) }
+
+    /// Why the connection ended; nil while it holds, and where this side closed it.
+    public var endReason: QMPError? { hub.reason }
 
     /// How many events of a name came over this connection so far.
     ///
@@ -224,8 +189,7 @@ public final class QMPClient: Sendable {
     /// Safe to call again, and from a cancelled task.
     public func close() async {
         let handler = handler
-        let address = address
-        channel.eventLoop.execute { handler.value.finish(.disconnected(from: address)) }
+        channel.eventLoop.execute { handler.value.close() }
         try? await channel.closeFuture.get()
     }
 }

@@ -33,13 +33,8 @@ public struct MemoryRow: Hashable, Sendable {
         let range = fields[0].split(separator: "-", omittingEmptySubsequences: false)
         guard range.count == 2, let start = MonitorText.hexadecimal(range[0]),
             let end = MonitorText.hexadecimal(range[1]), let size = MonitorText.hexadecimal(fields[1]),
-            end &- start == size, fields[2].utf8.count == 3
+            end &- start == size, let flags = MonitorText.flags(fields[2], "urw")
         else { return nil }
-        var flags: [Bool] = []
-        for (shown, letter) in zip(fields[2].utf8, "urw".utf8) {
-            guard shown == letter || shown == UInt8(ascii: "-") else { return nil }
-            flags.append(shown == letter)
-        }
         self.start = start
         self.end = end
         self.size = size

@@ -44,6 +44,17 @@ enum MonitorText {
         return UInt64(digits, radix: 16)
     }
 
+    /// Reads flags that are shown as their letter or as `-`; nil for anything else.
+    static func flags(_ text: Substring, _ letters: String) -> [Bool]? {
+        guard text.utf8.count == letters.utf8.count else { return nil }
+        var flags: [Bool] = []
+        for (shown, letter) in zip(text.utf8, letters.utf8) {
+            guard shown == letter || shown == UInt8(ascii: "-") else { return nil }
+            flags.append(shown == letter)
+        }
+        return flags
+    }
+
     private static func isHexadecimal(_ byte: UInt8) -> Bool {
         (0x30...0x39).contains(byte) || (0x61...0x66).contains(byte) || (0x41...0x46).contains(byte)
     }

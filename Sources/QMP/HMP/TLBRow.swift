@@ -40,13 +40,8 @@ public struct TLBRow: Hashable, Sendable {
     private init?(_ line: Substring) {
         let fields = line.split(separator: " ")
         guard fields.count == 3, fields[0].hasSuffix(":"), let virtual = MonitorText.hexadecimal(fields[0].dropLast()),
-            let physical = MonitorText.hexadecimal(fields[1]), fields[2].utf8.count == 9
+            let physical = MonitorText.hexadecimal(fields[1]), let flags = MonitorText.flags(fields[2], "XGPDACTUW")
         else { return nil }
-        var flags: [Bool] = []
-        for (shown, letter) in zip(fields[2].utf8, "XGPDACTUW".utf8) {
-            guard shown == letter || shown == UInt8(ascii: "-") else { return nil }
-            flags.append(shown == letter)
-        }
         self.virtual = virtual
         self.physical = physical
         isNoExecute = flags[0]

@@ -3,6 +3,7 @@ import FrameInspect
 import GDBRemote
 import GuestMemory
 import QMP
+import SocketTransport
 
 /// How the program ends, for scripts.
 enum ExitStatus: Int32, Sendable, CaseIterable {
@@ -37,7 +38,7 @@ enum ExitStatus: Int32, Sendable, CaseIterable {
             default: self = .readFailed
             }
         case is ProfileError: self = .mismatch
-        case is QMPError, is GDBError, is FilterError: self = .usage
+        case is TransportError, is QMPError, is GDBError, is FilterError: self = .usage
         case let error as MemoryError:
             switch error.code {
             case .guestGone, .timeout, .permission: self = .unreachable

@@ -17,6 +17,8 @@ final class ConversationHandler: ChannelInboundHandler {
     private var waiting: [UInt64: Waiting] = [:]
     private var queue: [Call] = []
     private var unfinishedWrites = 0
+    /// The call whose descriptor QEMU may not have taken yet: it keeps one, and a second would take its place.
+    private var descriptorCall: UInt64?
     private var context: ChannelHandlerContext?
     private var ending: QMPError?
     private var isClosing = false
@@ -60,6 +62,8 @@ final class ConversationHandler: ChannelInboundHandler {
 
     /// Gives up a call; a late reply is dropped.
     func forget(id: UInt64) {
+        // Of this one the reply matters even when nobody waits for it.
+        guard id != descriptorCall else { return }
         conversation.forget(id: id)
         waiting.removeValue(forKey: id)?.timer.cancel()
     }
@@ -72,8 +76,9 @@ final class ConversationHandler: ChannelInboundHandler {
                 QMPError(
                     .busy,
                     "\(address) accepts connections but sends no QMP greeting: most likely another client holds this "
-                        + "monitor, which serves one at a time; start QEMU with a socket of its own for this program, "
-                        + "for example -qmp unix:/tmp/inspect.sock,server=on,wait=off"))
+                        + "monitor, which serves one at a time, or it is a GDB stub, which is silent too. Close the "
+                        + "other client, or start QEMU with a socket of its own for this program, for example "
+                        + "-qmp unix:/tmp/inspect.sock,server=on,wait=off"))
         case .negotiating:
             finish(
                 QMPError(.timeout, "QEMU greeted on \(address) but did not finish the handshake in time; try again"))
@@ -93,7 +98,9 @@ final class ConversationHandler: ChannelInboundHandler {
 
     // MARK: Sending
 
-    /// Sends what is queued, in order: a descriptor waits until all earlier bytes have left.
+    /// Sends what is queued, in order.
+    ///
+    /// A descriptor waits until all earlier bytes have left, and until the reply to the one before it has come.
     private func sendQueue() {
         guard let context, ending == nil else { return }
         var sent = 0
@@ -109,10 +116,11 @@ final class ConversationHandler: ChannelInboundHandler {
                 write(call.bytes[...], context)
                 continue
             }
-            guard unfinishedWrites == 0 else { return }
+            guard unfinishedWrites == 0, descriptorCall == nil else { return }
             let (count, code) = passed.send(call.bytes, on: descriptor.value)
             if count > 0 {
                 sent += 1
+                descriptorCall = call.id
                 if count < call.bytes.count { write(call.bytes[count...], context) }
             } else if code == EAGAIN || code == 0 {
                 let loop = NIOLoopBound(self, eventLoop: context.eventLoop)
@@ -189,6 +197,10 @@ final class ConversationHandler: ChannelInboundHandler {
         guard let call = waiting.removeValue(forKey: id) else { return }
         call.timer.cancel()
         call.answer.resolve(result)
+        if id == descriptorCall {
+            descriptorCall = nil
+            sendQueue()
+        }
     }
 
     private func end(_ error: QMPError) {

@@ -25,13 +25,18 @@ enum MonitorText {
     ///
     /// - Throws: ``QMPError`` with code `.command(class: "HumanMonitor")`.
     static func rejectRefusal(_ text: String, of command: String) throws(QMPError) {
-        guard let line = lines(text).first else { return }
+        let lines = lines(text)
+        guard let line = lines.first else { return }
         let openings = [
             "Error: ", "unknown command", "invalid ", "Invalid ", "No CPU available", "No CPU", "Command '",
             "Try \"help",
             "Cannot ", "PG disabled", "(qemu) ",
         ]
-        guard openings.contains(where: line.hasPrefix) || line.contains("extraneous characters") else { return }
+        // What is wrong with an argument stands above the offer of help.
+        let offersHelp = lines.count == 2 && lines[1].hasPrefix("Try \"help ")
+        guard offersHelp || openings.contains(where: line.hasPrefix) || line.contains("extraneous characters") else {
+            return
+        }
         throw QMPError(
             .command(class: QMPError.humanMonitorClass),
             "QEMU's monitor refused `\(command)`: \"\(Excerpt.of(line))\"")

@@ -22,7 +22,7 @@ struct Conversation: Sendable {
         case failure(id: UInt64, QMPError)
         /// Publish the event.
         case event(QMPEvent)
-        /// Close the connection; nothing more comes.
+        /// Close the connection; only the failures of pending calls follow.
         case end(QMPError)
     }
 
@@ -77,7 +77,8 @@ struct Conversation: Sendable {
     mutating func end(_ error: QMPError) -> [Output] {
         guard phase != .ended else { return [] }
         phase = .ended
-        return failPending(error) + [.end(error)]
+        // The end comes first: who is told that a call failed must find the connection ended.
+        return [.end(error)] + failPending(error)
     }
 
     private mutating func failPending(_ error: QMPError) -> [Output] {

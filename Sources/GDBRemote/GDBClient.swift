@@ -104,6 +104,9 @@ public final class GDBClient: Sendable {
             answer = try await ask("qSupported:multiprocess+;vContSupported+;xmlRegisters=i386;swbreak+;hwbreak+")
         } catch {
             guard error.code == .timeout else { throw error }
+            // QEMU takes the connection up when the other debugger has left, and stops the guest for it: what waits in it
+            // then lets the guest go. Process 1 is the machine's in every QEMU.
+            channel.eventLoop.execute { handler.write(Packet.encode("D;1")) }
             throw GDBError(
                 .busy,
                 "\(address) took the connection but answers nothing: another debugger holds the stub (it serves one at a "

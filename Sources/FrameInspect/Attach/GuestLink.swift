@@ -77,22 +77,6 @@ final class GuestLink: Sendable {
         }
     }
 
-    private static func connectMonitor(
-        _ address: QMPAddress, _ timeout: Duration
-    ) async throws(InspectorError) -> QMPClient {
-        do {
-            return try await QMPClient.connect(to: address, timeout: min(timeout, .seconds(5)))
-        } catch {
-            // The socket of a stub, given by mistake: connecting stopped the guest, and the stub says that it ran before.
-            if error.code == .notQMP, error.message.contains("\"$T"), let stub = try? GDBAddress(address.description),
-                let gdb = try? await uncancelled(stub, timeout)
-            {
-                try? await gdb.detach(leavingRunning: true)
-            }
-            throw InspectorError(error)
-        }
-    }
-
     private func addingStub(_ address: GDBAddress) async throws(InspectorError) -> GuestLink {
         let start = ContinuousClock.now
         do throws(InspectorError) {
@@ -113,7 +97,7 @@ final class GuestLink: Sendable {
     /// Connects to the stub whether or not the caller is cancelled meanwhile.
     ///
     /// QEMU stops the guest at the connection: one that is given up half way would leave it stopped.
-    private static func uncancelled(
+    static func uncancelled(
         _ address: GDBAddress, _ timeout: Duration
     ) async throws(InspectorError) -> GDBClient {
         if Task.isCancelled { throw .cancelled }
@@ -146,7 +130,7 @@ final class GuestLink: Sendable {
     }
 
     /// What the guest did before the stub stopped it; see decision 0002.
-    private static func stubState(_ gdb: GDBClient) async -> (RunState, String?) {
+    static func stubState(_ gdb: GDBClient) async -> (RunState, String?) {
         let version = try? await gdb.monitor("info version", timeout: .seconds(5))
         let text = version.map { String($0.prefix { !$0.isNewline }) }
         if gdb.attachment.stoppedTarget { return (.running, text) }

@@ -57,6 +57,17 @@ public struct HostProcess: Hashable, Sendable {
         (HostFile.names("/proc") ?? []).compactMap { Int32($0) }.sorted().compactMap { HostProcess(pid: $0) }
     }
 
+    /// The processes whose command line holds `text` somewhere; looks no further at the others.
+    public static func all(mentioning text: String) -> [HostProcess] {
+        let wanted = Array(text.utf8)
+        guard !wanted.isEmpty else { return [] }
+        return (HostFile.names("/proc") ?? []).compactMap { Int32($0) }.sorted().compactMap { pid in
+            guard let line = HostFile.bytes("/proc/\(pid)/cmdline", limit: 1 << 20), line.contains(wanted)
+            else { return nil }
+            return HostProcess(pid: pid)
+        }
+    }
+
     private static func startTime(of pid: Int32) -> UInt64? {
         // The name is in parentheses and may hold anything: fields are counted from behind it.
         guard let text = HostFile.text("/proc/\(pid)/stat"), let end = text.lastIndex(of: ")") else { return nil }

@@ -23,7 +23,7 @@ extension Inspector {
     ) async throws(InspectorError) -> ([Accumulator], Provenance) {
         if isLive {
             let capture = try await capture(reader.allSlots)
-            let parts = try await capture.reader.reduceInParts(start(capture.allocator), add)
+            let parts = try await capture.reader.reduceInParts(start(capture.allocator), nil, add)
             return (parts, capture.provenance)
         }
         await prefault(reader.allSlots)
@@ -65,7 +65,7 @@ extension FrameTableReader {
 
     /// Hands all slots to copies of an accumulator, one for each part of the table; they come back in order.
     func reduceInParts<Accumulator: Sendable>(
-        _ start: Accumulator, _ progress: ProgressTally? = nil, _ add: @escaping @Sendable (inout Accumulator, SlotBatch) -> Void
+        _ start: Accumulator, _ progress: ProgressTally?, _ add: @escaping @Sendable (inout Accumulator, SlotBatch) -> Void
     ) async throws(InspectorError) -> [Accumulator] {
         let parts = parts(of: allSlots)
         let results = await withTaskGroup(of: (Int, Result<Accumulator, MemoryError>).self) { group in

@@ -12,7 +12,7 @@ extension Inspector {
     func auditSample(_ prover: inout HookProving) async throws(InspectorError) -> AuditSample {
         let kernel = try await survey()
         let (capture, books) = (kernel.capture, kernel.books)
-        let parts = try await capture.reader.reduceInParts(SlotSurvey(layout: layout)) { $0.add($1) }
+        let parts = try await capture.reader.reduceInParts(SlotSurvey(layout: layout), nil) { $0.add($1) }
         var survey = SlotSurvey(layout: layout)
         for part in parts { survey.add(part) }
         let vtables = try await auditVtables(survey, capture.view)

@@ -1,8 +1,9 @@
 //! Random but repeatable use of everything: allocate, claim, own, share, pin, map, poison, release.
+use crate::arch::cpu::MAX_CPUS;
 use crate::arch::{apic, cpu, smp};
 use crate::capability::CapId;
 use crate::fixtures::{fresh_cap, owned_block, SPACES};
-use crate::hooks;
+use crate::{hooks, scenarios};
 use crate::memory::address_space::ADDRESS_SPACES;
 use crate::memory::block::BlockHandle;
 use crate::memory::buddy::{self, Migratetype};
@@ -14,8 +15,9 @@ use crate::random::Random;
 use crate::smallvec::SmallVec;
 use crate::sync::SpinLock;
 use crate::x86_64::PhysAddr;
+use alloc::collections::VecDeque;
 use alloc::vec::Vec;
-use core::sync::atomic::{AtomicBool, AtomicU64, Ordering::*};
+use core::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering::*};
 
 /// Mapped pages lie this far apart, so that every page has an entry of its own in the index.
 const STRIDE: u64 = 2 * PAGE;
@@ -24,6 +26,9 @@ const WINDOW_SLOTS: u64 = 4096;
 const SLOT: u64 = 0x1_0000;
 const MAPPED_PAGES: u64 = 8;
 const MAX_CAPS: usize = 9;
+/// A pin that an operation leaves goes after so many operations of its CPU at the latest.
+const PIN_LIFE: u64 = 64;
+const MAX_PINS: usize = 64;
 
 #[derive(Clone, Copy, PartialEq)]
 struct Mapping {
@@ -42,34 +47,56 @@ struct Object {
     pins: u32,
 }
 
+/// What one CPU's operations work on.
 pub struct World {
     random: Random,
+    steps: u64,
+    /// The blocks that operations pinned and when, oldest first.
+    pinned: VecDeque<(u64, u64)>,
     objects: Vec<Object>,
     target: usize,
     poisoned: u64,
     poison_limit: u64,
 }
 
-pub static WORLD: SpinLock<Option<World>> = SpinLock::new(None);
+/// The boot CPU's world, which `seed` and `churn N` are about, and one for each other CPU.
+pub static WORLDS: [SpinLock<Option<World>>; MAX_CPUS] = [const { SpinLock::new(None) }; MAX_CPUS];
 pub static RUNNING: AtomicBool = AtomicBool::new(false);
 pub static FROZEN: AtomicBool = AtomicBool::new(false);
 pub static OPERATIONS: AtomicU64 = AtomicU64::new(0);
-static WORKING: AtomicBool = AtomicBool::new(false);
+/// CPUs 1 to this one churn when told to.
+static CHURNERS: AtomicUsize = AtomicUsize::new(1);
+static WORKING: [AtomicBool; MAX_CPUS] = [const { AtomicBool::new(false) }; MAX_CPUS];
 
 pub fn init() {
     let pages = buddy::BUDDY_ALLOCATOR.lock().as_ref().map_or(0, |buddy| buddy.total_pages as u64);
-    let target = (pages / 32).min(4000) as usize;
-    *WORLD.lock() = Some(World {
-        random: Random::new(1),
-        objects: Vec::with_capacity(target + 1),
-        target,
-        poisoned: 0,
-        poison_limit: (pages / 128).min(4096),
-    });
+    let cpus = smp::ONLINE.load(Acquire) as u64;
+    for cpu in 0..cpus {
+        // The first two have a full world each; further ones share what a third would have.
+        let share = if cpu < 2 { 1 } else { cpus - 2 };
+        let target = ((pages / 32).min(4000) / share) as usize;
+        *WORLDS[cpu as usize].lock() = Some(World {
+            random: Random::new(1 + cpu),
+            steps: 0,
+            pinned: VecDeque::with_capacity(MAX_PINS),
+            objects: Vec::with_capacity(target + 1),
+            target,
+            poisoned: 0,
+            poison_limit: (pages / 128).min(4096) / share,
+        });
+    }
+}
+
+fn with_worlds(mut body: impl FnMut(&mut World)) {
+    for world in WORLDS.iter() {
+        if let Some(world) = world.lock().as_mut() {
+            body(world);
+        }
+    }
 }
 
 pub fn seed(seed: u64) {
-    if let Some(world) = WORLD.lock().as_mut() {
+    if let Some(world) = WORLDS[0].lock().as_mut() {
         world.random = Random::new(seed);
     }
 }
@@ -82,29 +109,36 @@ pub fn run(count: u64) {
 }
 
 pub fn step() {
-    if let Some(world) = WORLD.lock().as_mut() {
+    if let Some(world) = WORLDS[cpu::id()].lock().as_mut() {
         world.step();
+        if world.steps % 32 == 0 {
+            scenarios::pulse();
+        }
     }
     OPERATIONS.fetch_add(1, Relaxed);
 }
 
 pub fn objects() -> usize {
-    WORLD.lock().as_ref().map_or(0, |world| world.objects.len())
+    let mut count = 0;
+    with_worlds(|world| count += world.objects.len());
+    count
 }
 
 /// Drops every pin that operations left.
 pub fn settle() {
-    if let Some(world) = WORLD.lock().as_mut() {
+    with_worlds(|world| {
+        world.pinned.clear();
         for index in 0..world.objects.len() {
             while world.objects[index].pins > 0 {
                 world.unpin(index);
             }
         }
-    }
+    });
 }
 
-/// Another CPU works where there is one; otherwise the command loop does it between commands.
-pub fn start() {
+/// So many other CPUs work where there are any; otherwise the command loop does it between commands.
+pub fn start(cpus: usize) {
+    CHURNERS.store(cpus, Release);
     RUNNING.store(true, Release);
     wake();
 }
@@ -112,6 +146,7 @@ pub fn start() {
 pub fn stop() {
     RUNNING.store(false, Release);
     wait_until_parked();
+    settle();
 }
 
 pub fn freeze() {
@@ -124,14 +159,19 @@ pub fn thaw() {
     wake();
 }
 
+/// Whether nothing changes but by command.
+pub fn is_still() -> bool {
+    !wanted()
+}
+
 fn wake() {
-    if smp::ONLINE.load(Acquire) > 1 {
-        apic::wake(1);
+    for cpu in 1..smp::ONLINE.load(Acquire).min(CHURNERS.load(Acquire) + 1) {
+        apic::wake(cpu);
     }
 }
 
 fn wait_until_parked() {
-    while WORKING.load(Acquire) {
+    while WORKING.iter().any(|working| working.load(SeqCst)) {
         core::hint::spin_loop();
     }
 }
@@ -140,29 +180,29 @@ pub fn wanted() -> bool {
     RUNNING.load(Acquire) && !FROZEN.load(Acquire)
 }
 
-/// The life of a CPU other than the first: CPU 1 churns when told to, all others sleep.
+/// The life of a CPU other than the first: it churns when told to, or sleeps.
 pub fn work(id: usize) -> ! {
+    let is_wanted = || wanted() && id <= CHURNERS.load(Acquire);
     cpu::disable_interrupts();
     loop {
-        if id == 1 {
-            WORKING.store(true, SeqCst);
-            while wanted() {
-                cpu::enable_interrupts();
-                step();
-                cpu::disable_interrupts();
-            }
-            WORKING.store(false, SeqCst);
-            // A wake-up between the last look and the sleep stays pending, because interrupts are off.
-            if wanted() {
-                continue;
-            }
+        WORKING[id].store(true, SeqCst);
+        while is_wanted() {
+            cpu::enable_interrupts();
+            step();
+            cpu::disable_interrupts();
         }
-        cpu::wait_for_interrupt();
+        WORKING[id].store(false, SeqCst);
+        // A wake-up between the last look and the sleep stays pending, because interrupts are off.
+        if !is_wanted() {
+            cpu::wait_for_interrupt();
+        }
     }
 }
 
 impl World {
     fn step(&mut self) {
+        self.steps += 1;
+        self.drop_old_pin();
         if self.objects.len() >= self.target {
             return self.remove_any();
         }
@@ -328,9 +368,21 @@ impl World {
 
     fn pin(&mut self, index: usize) {
         let object = &mut self.objects[index];
-        if object.pins < 3 {
+        if object.pins < 3 && self.pinned.len() < MAX_PINS {
             object.pins += 1;
+            self.pinned.push_back((object.base, self.steps));
             OWNERSHIP_TABLE.get().pin(BlockHandle { base: PhysAddr(object.base), order: object.order });
+        }
+    }
+
+    /// Drops the oldest pin when its time is up, unless it has gone with its block.
+    fn drop_old_pin(&mut self) {
+        let Some((base, since)) = self.pinned.front().copied() else { return };
+        if self.steps - since >= PIN_LIFE {
+            self.pinned.pop_front();
+            if let Some(index) = self.objects.iter().position(|object| object.base == base && object.pins > 0) {
+                self.unpin(index);
+            }
         }
     }
 

@@ -3,17 +3,17 @@ use crate::arch::{cpu, serial, smp};
 use crate::json::{Out, Request};
 use crate::memory::address_space::ADDRESS_SPACES;
 use crate::memory::buddy::{BUDDY_ALLOCATOR, LOCAL_FRAME_CACHES, POISON_QUARANTINE_PAGES};
-use crate::memory::frame::{self, FrameMetaVtable};
+use crate::memory::frame;
 use crate::memory::{self, paging, GLOBAL_MAPPING_INDEX, OWNERSHIP_TABLE, PAGE, RAM_MAP};
 use crate::fixtures::{self, FIXTURES};
-use crate::{churn, hooks, scenarios};
+use crate::{check, churn, hooks, scenarios};
 use core::sync::atomic::Ordering::*;
 
 const LINE: usize = 512;
 type Answer = Result<(), &'static str>;
 
 /// Every command: name, and what it does. Lines before the last carry data; the last is begun by `finish`.
-static ALL: [(&str, fn(&Request, &mut Out) -> Answer); 20] = [
+static ALL: [(&str, fn(&Request, &mut Out) -> Answer); 24] = [
     ("ping", |_, out| done(out, |_| {})),
     ("info", |_, out| done(out, info)),
     ("seed", |request, out| {
@@ -30,6 +30,9 @@ static ALL: [(&str, fn(&Request, &mut Out) -> Answer); 20] = [
         done(out, |_| {})
     }),
     ("thaw", |_, out| {
+        if scenarios::needs_freeze() {
+            return Err(scenarios::FROZEN);
+        }
         churn::thaw();
         done(out, |_| {})
     }),
@@ -52,6 +55,30 @@ static ALL: [(&str, fn(&Request, &mut Out) -> Answer); 20] = [
     ("unplant", |request, out| {
         scenarios::unplant(request.text("name", 0).ok_or("unplant needs a name")?)?;
         done(out, |_| {})
+    }),
+    ("pulse", |_, out| {
+        scenarios::pulse();
+        done(out, |_| {})
+    }),
+    ("check", check),
+    ("spaces", |request, out| {
+        let count = amount(request).filter(|count| *count <= 64).ok_or("spaces needs n, at most 64")?;
+        if scenarios::needs_freeze() {
+            return Err(scenarios::FROZEN);
+        }
+        fixtures::grow_spaces(count as u32);
+        done(out, |out| out.number("spaces", ADDRESS_SPACES.lock().len() as u64))
+    }),
+    ("own", |request, out| {
+        let count = amount(request).ok_or("own needs n")?;
+        if scenarios::needs_freeze() {
+            return Err(scenarios::FROZEN);
+        }
+        let made = fixtures::own_more(count);
+        done(out, |out| {
+            out.number("made", made);
+            out.number("owners", OWNERSHIP_TABLE.get().entries.lock().len() as u64);
+        })
     }),
     ("scenarios", |_, out| done(out, scenarios::list)),
 ];
@@ -142,6 +169,9 @@ fn amount(request: &Request) -> Option<u64> {
 }
 
 fn run_churn(request: &Request, out: &mut Out) -> Answer {
+    if scenarios::needs_freeze() && request.text("action", 0) != Some("stop") {
+        return Err(scenarios::FROZEN);
+    }
     if let Some(count) = amount(request) {
         if churn::FROZEN.load(Acquire) {
             return Err("frozen");
@@ -151,7 +181,7 @@ fn run_churn(request: &Request, out: &mut Out) -> Answer {
         cpu::disable_interrupts();
     } else {
         match request.text("action", 0) {
-            Some("start") => churn::start(),
+            Some("start") => churn::start(request.number("cpus", 1).unwrap_or(1).max(1) as usize),
             Some("stop") => churn::stop(),
             _ => return Err("churn needs n, or the action start or stop"),
         }
@@ -203,7 +233,7 @@ fn info(out: &mut Out) {
     for fixture in FIXTURES.lock().iter() {
         out.element(b'{');
         out.number("pfn", fixture.base / PAGE);
-        out.number("order", fixtures::ORDER as u64);
+        out.number("order", fixture.order as u64);
         out.number("cap", fixture.cap.0);
         out.close(b'}');
     }
@@ -337,31 +367,52 @@ fn vtables(out: &mut Out) {
     out.key("vtables");
     out.open(b'[');
     for known in hooks::ALL.iter() {
-        let vtable: &FrameMetaVtable = unsafe { &*known.vtable };
+        // As words: some hold what no function pointer may be.
+        let words: [u64; 8] = unsafe { *(known.vtable as *const [u64; 8]) };
         out.element(b'{');
         out.text("name", known.name);
         out.number("address", known.vtable as u64);
-        for (name, hook) in [("on_last_ref", vtable.on_last_ref), ("on_unmap", vtable.on_unmap)] {
+        for (name, hook) in [("on_last_ref", words[0]), ("on_unmap", words[1])] {
             out.key(name);
-            match hook {
-                None => out.raw("null"),
-                Some(hook) => {
-                    out.open(b'{');
-                    out.number("address", hook as usize as u64);
-                    out.text("name", hooks::name_of(hook));
-                    out.close(b'}');
-                }
+            if hook == 0 {
+                out.raw("null");
+            } else {
+                out.open(b'{');
+                out.number("address", hook);
+                out.text("name", hooks::name_of(hook));
+                out.close(b'}');
             }
+        }
+        out.key("fault");
+        match known.fault {
+            Some(fault) => out.quoted(fault),
+            None => out.raw("null"),
         }
         out.key("reserved");
         out.open(b'[');
-        for word in vtable.reserved {
-            out.item(word);
+        for word in &words[2..] {
+            out.item(*word);
         }
         out.close(b']');
         out.close(b'}');
     }
     out.close(b']');
+}
+
+/// The kernel's own look at what it keeps: the first thing that is wrong, or that nothing is.
+fn check(_request: &Request, out: &mut Out) -> Answer {
+    if !churn::is_still() {
+        return Err("check needs a frozen guest");
+    }
+    let result = check::run();
+    done(out, |out| {
+        out.boolean("healthy", result.is_ok());
+        if let Err(violation) = result {
+            out.text("violation", violation.rule);
+            out.number("pfn", violation.frame);
+        }
+        out.number("pinned", check::pinned());
+    })
 }
 
 fn maps(_request: &Request, out: &mut Out) -> Answer {

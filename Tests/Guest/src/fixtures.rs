@@ -6,23 +6,72 @@ use crate::memory::buddy::{self, Migratetype, MAX_ORDER};
 use crate::memory::frame::{self, flags, FrameMetaVtable};
 use crate::memory::mapping_index::MappingRef;
 use crate::memory::{GLOBAL_MAPPING_INDEX, OWNERSHIP_TABLE, PAGE};
+use crate::scenarios;
 use crate::sync::SpinLock;
 use crate::x86_64::PhysAddr;
 use alloc::boxed::Box;
 use core::sync::atomic::{AtomicU64, Ordering};
 
-pub const COUNT: usize = 8;
-pub const ORDER: u8 = 2;
+pub const COUNT: usize = scenarios::COUNT;
 pub const SPACES: u32 = 3;
+/// Where fixtures are mapped, 64 KiB apart.
+const WINDOWS: u64 = 0x20_0000_0000;
+const WINDOW: u64 = 0x1_0000;
+/// Where scenarios map single pages of the second space.
+pub const SPARE: u64 = 0x50_0000;
+/// Where scenarios map blocks of their own.
+pub const LEAKS: u64 = 0x28_0000_0000;
+/// Where blocks that were asked for are mapped.
+const MORE: u64 = 0x60_0000_0000;
 
-/// An owned block of order 2, mapped page by page in the first space, with one capability.
-#[derive(Clone, Copy)]
-pub struct Fixture {
-    pub base: u64,
-    pub cap: CapId,
+/// What a fixture is: one for each scenario, and nothing else ever changes it.
+#[derive(Clone, Copy, PartialEq)]
+pub enum Kind {
+    /// Four pages of a user, owned by one capability, mapped page by page in the first space.
+    Owned,
+    /// Likewise, one page.
+    Single,
+    /// Likewise, with a second capability that maps it in the second space.
+    Shared,
+    /// Likewise, with six capabilities, of which the first maps it: more than fit into the entry.
+    Spilled,
+    /// Four pages of the kernel, owned by one capability, mapped page by page in the first space.
+    KernelOwned,
+    /// Four pages that the kernel claimed, without an owner.
+    Kernel,
+    /// Four pages that were allocated and not claimed.
+    Raw,
 }
 
-pub static FIXTURES: SpinLock<[Fixture; COUNT]> = SpinLock::new([Fixture { base: 0, cap: CapId(0) }; COUNT]);
+impl Kind {
+    pub fn name(self) -> &'static str {
+        match self {
+            Kind::Owned => "owned",
+            Kind::Single => "single",
+            Kind::Shared => "shared",
+            Kind::Spilled => "spilled",
+            Kind::KernelOwned => "kernel-owned",
+            Kind::Kernel => "kernel",
+            Kind::Raw => "raw",
+        }
+    }
+}
+
+/// A block that a scenario can change, beside every other.
+#[derive(Clone, Copy)]
+pub struct Fixture {
+    pub number: u64,
+    pub base: u64,
+    pub order: u8,
+    pub cap: CapId,
+    /// The capability that maps a shared block in the second space.
+    pub second: CapId,
+    /// Virtual address of its first page, of 16 pages that are its own.
+    pub window: u64,
+}
+
+const NONE: Fixture = Fixture { number: 0, base: 0, order: 0, cap: CapId(0), second: CapId(0), window: 0 };
+pub static FIXTURES: SpinLock<[Fixture; COUNT]> = SpinLock::new([NONE; COUNT]);
 static NEXT_CAP: AtomicU64 = AtomicU64::new(1);
 /// Virtual address of a vtable on the heap, for scenarios.
 pub static HEAP_VTABLE: AtomicU64 = AtomicU64::new(0);
@@ -40,7 +89,8 @@ pub fn owned_block(order: u8, kind: u32, migrate: Migratetype) -> Option<(u64, C
     Some((base, cap))
 }
 
-fn map(pid: u32, address: u64, physical: u64, level: u32, writable: bool, executable: bool, cap: CapId) {
+/// Maps a page in the tables and in the index.
+pub fn map(pid: u32, address: u64, physical: u64, level: u32, writable: bool, executable: bool, cap: CapId) {
     let mut spaces = ADDRESS_SPACES.lock();
     let space = spaces.iter_mut().find(|space| space.pid == pid).expect("no such address space");
     space.map(address, physical, level, writable, executable);
@@ -94,12 +144,16 @@ pub fn init() {
             }
         }
     }
-    for index in 0..COUNT {
-        let (base, cap) = owned_block(ORDER, flags::USER, Migratetype::Movable).expect("no memory for a fixture");
-        for page in 0..1u64 << ORDER {
-            map(1, 0x20_0000_0000 + index as u64 * 0x1_0000 + page * PAGE, base + page * PAGE, 0, true, false, cap);
+    for pid in 1..=2 {
+        for space in ADDRESS_SPACES.lock().iter_mut().filter(|space| space.pid == pid) {
+            for address in (WINDOWS..WINDOWS + COUNT as u64 * WINDOW).step_by(2 << 20) {
+                space.prepare(address);
+            }
+            space.prepare(SPARE);
         }
-        FIXTURES.lock()[index] = Fixture { base, cap };
+    }
+    for (number, scenario) in scenarios::all().enumerate() {
+        FIXTURES.lock()[number] = make(number as u64, scenario.fixture);
     }
     let on_heap = Box::new(FrameMetaVtable {
         on_last_ref: Some(crate::hooks::count_last_ref),
@@ -107,4 +161,72 @@ pub fn init() {
         reserved: [0; 6],
     });
     HEAP_VTABLE.store(Box::into_raw(on_heap) as u64, Ordering::Relaxed);
+}
+
+pub fn get(scenario: usize) -> Fixture {
+    FIXTURES.lock()[scenario]
+}
+
+fn make(number: u64, kind: Kind) -> Fixture {
+    let order = if kind == Kind::Single { 0 } else { 2 };
+    let window = WINDOWS + number * WINDOW;
+    let mut fixture = Fixture { number, order, window, ..NONE };
+    if kind == Kind::Raw || kind == Kind::Kernel {
+        fixture.base = buddy::alloc(order, Migratetype::Unmovable).expect("no memory for a fixture");
+        if kind == Kind::Kernel {
+            frame::claim(fixture.base, flags::KERNEL);
+        }
+        return fixture;
+    }
+    let claim = if kind == Kind::KernelOwned { flags::KERNEL } else { flags::USER };
+    let (base, cap) = owned_block(order, claim, Migratetype::Movable).expect("no memory for a fixture");
+    (fixture.base, fixture.cap) = (base, cap);
+    let map_all = |pid, cap| {
+        for page in 0..1u64 << order {
+            map(pid, window + page * PAGE, base + page * PAGE, 0, true, false, cap);
+        }
+    };
+    map_all(1, cap);
+    let block = BlockHandle { base: PhysAddr(base), order };
+    if kind == Kind::Shared {
+        fixture.second = fresh_cap();
+        OWNERSHIP_TABLE.get().share(block, fixture.second);
+        map_all(2, fixture.second);
+    }
+    if kind == Kind::Spilled {
+        for _ in 0..5 {
+            OWNERSHIP_TABLE.get().share(block, fresh_cap());
+        }
+    }
+    fixture
+}
+
+/// Makes address spaces until there are `count`.
+pub fn grow_spaces(count: u32) {
+    loop {
+        let pid = ADDRESS_SPACES.lock().len() as u32 + 1;
+        if pid > count {
+            return;
+        }
+        let space = AddressSpace::new(pid);
+        ADDRESS_SPACES.lock().push(space);
+    }
+}
+
+static MORE_OWNED: AtomicU64 = AtomicU64::new(0);
+
+/// Makes so many more owned blocks of one, two and four pages, mapped in the address spaces by turns; how many it made.
+pub fn own_more(count: u64) -> u64 {
+    let spaces = ADDRESS_SPACES.lock().len() as u64;
+    for made in 0..count {
+        let order = [0, 0, 1, 0, 2][(made % 5) as usize];
+        let Some((base, cap)) = owned_block(order, flags::USER, Migratetype::Movable) else { return made };
+        let number = MORE_OWNED.fetch_add(1, Ordering::Relaxed);
+        let pid = 1 + (number % spaces) as u32;
+        for page in 0..1u64 << order {
+            let address = MORE + (number / spaces * 4 + page) * PAGE;
+            map(pid, address, base + page * PAGE, 0, number % 3 != 0, false, cap);
+        }
+    }
+    count
 }

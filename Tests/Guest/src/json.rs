@@ -118,9 +118,19 @@ impl Out {
 
     pub fn text(&mut self, name: &str, value: &str) {
         self.key(name);
+        self.quoted(value);
+    }
+
+    pub fn quoted(&mut self, value: &str) {
         self.byte(b'"');
         self.escaped(value);
         self.byte(b'"');
+    }
+
+    /// Text as an element of an array.
+    pub fn element_text(&mut self, value: &str) {
+        self.comma();
+        self.quoted(value);
     }
 
     pub fn end_line(&mut self) {

@@ -7,6 +7,7 @@ extern crate alloc;
 
 pub mod arch;
 pub mod capability;
+pub mod check;
 pub mod churn;
 pub mod commands;
 pub mod fixtures;

@@ -54,6 +54,12 @@ impl AddressSpace {
         self.mappings.insert(address, UserMapping { physical, level, writable, executable });
     }
 
+    /// Makes the tables for the 2 MiB around `address`, so that mapping there needs no memory later.
+    pub fn prepare(&mut self, address: u64) {
+        paging::map(self.cr3, address, 0, 0, paging::USER | paging::NO_EXECUTE, &mut table_page);
+        paging::unmap(self.cr3, address);
+    }
+
     pub fn unmap(&mut self, address: u64) {
         paging::unmap(self.cr3, address);
         self.mappings.remove(&address);

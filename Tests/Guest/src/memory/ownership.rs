@@ -25,6 +25,7 @@ impl OwnershipTable {
     }
 
     /// Records the first owner of a claimed block.
+    #[inline(never)]
     pub fn own(&self, block: BlockHandle, cap: CapId) {
         let mut caps = SmallVec::new();
         caps.push(cap);
@@ -40,16 +41,19 @@ impl OwnershipTable {
     }
 
     /// Adds a transient reference.
+    #[inline(never)]
     pub fn pin(&self, block: BlockHandle) {
         self.update(block, |entry| entry.transient_refs += 1);
     }
 
     /// Drops a transient reference; true when it was the last reference of all.
+    #[inline(never)]
     pub fn unpin(&self, block: BlockHandle) -> bool {
         self.update(block, |entry| entry.transient_refs -= 1)
     }
 
     /// Drops a capability; true when it was the last reference of all.
+    #[inline(never)]
     pub fn drop_cap(&self, block: BlockHandle, cap: CapId) -> bool {
         self.update(block, |entry| {
             let index = entry.caps.as_slice().iter().position(|held| *held == cap).expect("capability not held");

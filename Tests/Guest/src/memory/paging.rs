@@ -10,7 +10,7 @@ pub const USER: u64 = 1 << 2;
 pub const UNCACHED: u64 = 3 << 3;
 pub const LARGE: u64 = 1 << 7;
 pub const NO_EXECUTE: u64 = 1 << 63;
-const ADDRESS: u64 = 0x000f_ffff_ffff_f000;
+pub const ADDRESS: u64 = 0x000f_ffff_ffff_f000;
 
 extern "C" {
     static __text_start: u8;
@@ -58,6 +58,39 @@ pub fn unmap(root: u64, address: u64) {
             return;
         }
         table = value;
+    }
+}
+
+/// The entry that maps `address` at `level`, where all tables above it exist.
+pub fn leaf_entry(root: u64, address: u64, level: u32) -> Option<*mut u64> {
+    let mut table = root;
+    for depth in (level + 1..4).rev() {
+        let value = unsafe { *entry(table, address >> (12 + 9 * depth) & 511) };
+        if value & PRESENT == 0 || (value & LARGE != 0 && depth < 3) {
+            return None;
+        }
+        table = value;
+    }
+    Some(entry(table, address >> (12 + 9 * level) & 511))
+}
+
+/// Shows every mapping of the lower half: virtual address, physical address, level.
+pub fn for_each_leaf(root: u64, visit: &mut dyn FnMut(u64, u64, u32)) {
+    walk(root, 3, 0, visit);
+}
+
+fn walk(table: u64, depth: u32, start: u64, visit: &mut dyn FnMut(u64, u64, u32)) {
+    for index in 0..if depth == 3 { 256 } else { 512 } {
+        let value = unsafe { *entry(table, index) };
+        let address = start | index << (12 + 9 * depth);
+        if value & PRESENT == 0 {
+            continue;
+        }
+        if depth == 0 || (value & LARGE != 0 && depth < 3) {
+            visit(address, value & ADDRESS & !((PAGE << (9 * depth)) - 1), depth);
+        } else {
+            walk(value, depth - 1, address, visit);
+        }
     }
 }
 

@@ -13,7 +13,7 @@ const LINE: usize = 512;
 type Answer = Result<(), &'static str>;
 
 /// Every command: name, and what it does. Lines before the last carry data; the last is begun by `finish`.
-static ALL: [(&str, fn(&Request, &mut Out) -> Answer); 24] = [
+static ALL: [(&str, fn(&Request, &mut Out) -> Answer); 25] = [
     ("ping", |_, out| done(out, |_| {})),
     ("info", |_, out| done(out, info)),
     ("seed", |request, out| {
@@ -37,6 +37,7 @@ static ALL: [(&str, fn(&Request, &mut Out) -> Answer); 24] = [
         done(out, |_| {})
     }),
     ("table", table),
+    ("digest", digest),
     ("slot", slot),
     ("translate", translate),
     ("space", space),
@@ -304,6 +305,17 @@ fn table(_request: &Request, out: &mut Out) -> Answer {
         out.number("count", count);
         out.number("run_count", runs);
     })
+}
+
+/// One number for the whole table: it changes with any bit of it.
+fn digest(_request: &Request, out: &mut Out) -> Answer {
+    let mut digest = 0xcbf2_9ce4_8422_2325u64;
+    for frame in 0..frame::count() {
+        for word in words(frame) {
+            digest = (digest ^ word).wrapping_mul(0x100_0000_01b3).rotate_left(5);
+        }
+    }
+    done(out, |out| out.number("digest", digest))
 }
 
 fn slot(request: &Request, out: &mut Out) -> Answer {

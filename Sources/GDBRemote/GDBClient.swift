@@ -1,7 +1,7 @@
 internal import Glibc
 internal import NIOCore
 internal import NIOPosix
-public import SocketTransport
+@_exported public import SocketTransport
 internal import Synchronization
 
 /// Where a GDB stub listens.

@@ -1,6 +1,6 @@
 internal import NIOCore
 internal import NIOPosix
-public import SocketTransport
+@_exported public import SocketTransport
 internal import Synchronization
 
 /// Where a QMP server listens.

@@ -55,7 +55,7 @@ public final class QEMUProcess: Sendable {
     /// - Throws: ``TestProcessError`` with QEMU's own words.
     public static func launch(
         _ arguments: [String] = [], qmpSockets: Int = 1, gdb: Bool = false, serial: Bool = false,
-        in directory: TemporaryDirectory? = nil, timeout: Duration = .seconds(20)
+        in directory: TemporaryDirectory? = nil, timeout: Duration = .seconds(60)
     ) async throws -> QEMUProcess {
         let directory = try directory ?? TemporaryDirectory(prefix: "qemu")
         let qmp = (0..<qmpSockets).map { directory.file($0 == 0 ? "qmp.sock" : "qmp\($0).sock") }
@@ -81,7 +81,7 @@ public final class QEMUProcess: Sendable {
     /// Runs `body` with a QEMU that is ended afterwards, whatever happens.
     public static func with<Result>(
         _ arguments: [String] = [], qmpSockets: Int = 1, gdb: Bool = false, serial: Bool = false,
-        in directory: TemporaryDirectory? = nil, timeout: Duration = .seconds(20),
+        in directory: TemporaryDirectory? = nil, timeout: Duration = .seconds(60),
         body: (QEMUProcess) async throws -> Result
     ) async throws -> Result {
         let qemu = try await launch(

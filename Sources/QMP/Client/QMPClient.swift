@@ -141,11 +141,20 @@ public final class QMPClient: Sendable {
         guard case .unix = address else {
             throw QMPError(.usage, "descriptors can be passed over a UNIX socket only, not to \(address)")
         }
-        // QEMU keeps only the newest descriptor that came over a socket: the next one waits until this one has its name.
+        let passed = try PassedDescriptor(duplicating: fd)
+        // QEMU keeps only the newest descriptor that came over a socket: the next one waits until this one has its name, also
+        // where the caller is cancelled meanwhile.
         await passing.begin()
-        defer { passing.end() }
-        _ = try await call(
-            GetDescriptor(named: name), passing: try PassedDescriptor(duplicating: fd), timeout: timeout)
+        let outcome: Result<Void, QMPError> = await Task { [self] in
+            defer { passing.end() }
+            do throws(QMPError) {
+                _ = try await call(GetDescriptor(named: name), passing: passed, timeout: timeout)
+                return .success(())
+            } catch {
+                return .failure(error)
+            }
+        }.value
+        try outcome.get()
     }
 
     private func call<C: QMPCommand>(

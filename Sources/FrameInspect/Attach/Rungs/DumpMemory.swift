@@ -68,6 +68,8 @@ final class DumpMemory: PhysicalMemory {
                 DumpGuestMemory(to: "fd:\(name)", begin: first, length: end &- first),
                 timeout: timeout)
         } catch {
+            // Cancelled in between: QEMU would keep the descriptor for ever.
+            await Task { [qmp] in _ = try? await qmp.execute(CloseDescriptor(named: name), timeout: .seconds(2)) }.value
             throw MemoryError(qmp: error, at: start)
         }
         let core = try CoreFileMemory(descriptor: spool.duplicate(), name: "the dump of \(start)")

@@ -23,10 +23,12 @@ final class GuestLink: Sendable {
     private let timeout: Duration
     /// Since when the stub has held the guest; nil without a stub.
     private let heldSince: ContinuousClock.Instant?
+    /// Lets go of the guest if this process is killed while the stub holds it; nil without a stub.
+    private let restorer: Restorer?
 
     private init(
         qmp: QMPClient?, gdb: GDBClient?, runState: RunState, version: String?, timeout: Duration,
-        heldSince: ContinuousClock.Instant? = nil
+        heldSince: ContinuousClock.Instant? = nil, restorer: Restorer? = nil
     ) {
         self.qmp = qmp
         self.gdb = gdb
@@ -34,6 +36,7 @@ final class GuestLink: Sendable {
         self.version = version
         self.timeout = timeout
         self.heldSince = heldSince
+        self.restorer = restorer
     }
 
     /// Whether the guest ran when it was found.
@@ -79,17 +82,30 @@ final class GuestLink: Sendable {
 
     private func addingStub(_ address: GDBAddress) async throws(InspectorError) -> GuestLink {
         let start = ContinuousClock.now
+        var guardian: Restorer?
+        var gdb: GDBClient?
         do throws(InspectorError) {
-            if case .running = runState { try await stop() }
-            let gdb = try await GuestLink.uncancelled(address, timeout)
-            if Task.isCancelled {
-                try? await gdb.detach(leavingRunning: false)
-                throw InspectorError.cancelled
+            if case .running = runState {
+                guardian = try Restorer([farewellOfMonitor].compactMap { $0 })
+                try await stop()
             }
+            let stub = try await GuestLink.uncancelled(address, timeout)
+            gdb = stub
+            if Task.isCancelled { throw InspectorError.cancelled }
+            // The stub's modes first: whatever it is sent while the guest runs would stop the guest again.
+            var farewells = [
+                Restorer.Farewell(socket: stub.socketDescriptor, bytes: stub.resumeBytes(leavingRunning: false))
+            ]
+            if case .running = runState { farewells += [farewellOfMonitor].compactMap { $0 } }
+            let restorer = try Restorer(farewells)
+            guardian?.dismiss()
             return GuestLink(
-                qmp: qmp, gdb: gdb, runState: runState, version: version, timeout: timeout, heldSince: start)
+                qmp: qmp, gdb: stub, runState: runState, version: version, timeout: timeout, heldSince: start,
+                restorer: restorer)
         } catch {
+            try? await gdb?.detach(leavingRunning: false)
             if case .running = runState { try? await resume(after: Result<Void, InspectorError>.failure(error)) }
+            guardian?.dismiss()
             throw error
         }
     }
@@ -120,8 +136,21 @@ final class GuestLink: Sendable {
         let start = ContinuousClock.now
         let gdb = try await uncancelled(address, target.timeout)
         let (state, version) = await Task { await stubState(gdb) }.value
+        var wasRunning = true
+        if case .stopped = state { wasRunning = false }
+        let restorer: Restorer
+        do throws(InspectorError) {
+            restorer = try Restorer([
+                Restorer.Farewell(
+                    socket: gdb.socketDescriptor, bytes: gdb.resumeBytes(leavingRunning: wasRunning))
+            ])
+        } catch {
+            try? await gdb.detach(leavingRunning: wasRunning)
+            throw error
+        }
         let link = GuestLink(
-            qmp: nil, gdb: gdb, runState: state, version: version, timeout: target.timeout, heldSince: start)
+            qmp: nil, gdb: gdb, runState: state, version: version, timeout: target.timeout, heldSince: start,
+            restorer: restorer)
         if Task.isCancelled {
             await link.leave()
             throw .cancelled
@@ -166,8 +195,11 @@ final class GuestLink: Sendable {
     func whileStopped<Result: Sendable>(
         _ body: () async throws(InspectorError) -> Result
     ) async throws(InspectorError) -> (Result, Double?) {
-        guard let qmp, gdb == nil, wasRunning else { return (try await body(), nil) }
-        let restorer = try Restorer(socket: qmp.socketDescriptor, bytes: GuestLink.continueBytes)
+        guard let farewell = farewellOfMonitor, gdb == nil, wasRunning, try await isRunning() else {
+            // Stopped by us all along, or by somebody else, who will also continue it.
+            return (try await body(), nil)
+        }
+        let restorer = try Restorer([farewell])
         defer { restorer.dismiss() }
         if Task.isCancelled { throw .cancelled }
         let clock = ContinuousClock()
@@ -195,12 +227,22 @@ final class GuestLink: Sendable {
                 try? await gdb.detach(leavingRunning: resumesOverStub)
                 if let qmp, wasRunning { _ = try? await qmp.execute(ContinueGuest(), timeout: .seconds(5)) }
             }
+            restorer?.dismiss()
             await qmp?.close()
         }.value
     }
 
-    /// What a helper process writes to the monitor's socket if we are killed: an end for whatever was half sent, then `cont`.
-    static let continueBytes = Array("\n{\"execute\":\"cont\"}\n".utf8)
+    /// What a helper process says to the monitor if we are killed: an end for whatever was half sent, then `cont`.
+    ///
+    /// QEMU forgets commands that wait when the socket closes: the answer is waited for.
+    private var farewellOfMonitor: Restorer.Farewell? {
+        qmp.map {
+            Restorer.Farewell(
+                socket: $0.socketDescriptor,
+                bytes: [0xFF] + Array("\n{\"execute\":\"cont\",\"id\":\"put-back\"}\n".utf8),
+                answer: Array("\"put-back\"".utf8))
+        }
+    }
 
     /// Stops the guest; a cancelled caller waits for the answer too, since the guest may be stopped already.
     private func stop() async throws(InspectorError) {
@@ -217,11 +259,31 @@ final class GuestLink: Sendable {
         if let failure { throw InspectorError(failure) }
     }
 
+    private func isRunning() async throws(InspectorError) -> Bool {
+        guard let qmp else { return false }
+        do {
+            return try await qmp.execute(QueryStatus(), timeout: timeout).running
+        } catch {
+            throw InspectorError(error)
+        }
+    }
+
+    /// Rejects what was read of a guest that was reset meanwhile: part of it is of another boot.
+    ///
+    /// Without QMP nobody tells.
+    func checkNotReset() throws(InspectorError) {
+        guard let qmp, qmp.eventCount("RESET") > 0 else { return }
+        throw InspectorError(
+            .readFailed,
+            "the guest was reset while it was inspected, so that what was read is not of one boot; try again when its "
+                + "kernel is up")
+    }
+
     private func checkStopped() async throws(InspectorError) {
-        guard let qmp else { return }
-        let status: RunStatus
-        do { status = try await qmp.execute(QueryStatus(), timeout: timeout) } catch { throw InspectorError(error) }
-        guard !status.running else {
+        let isRunning = try await isRunning()
+        // A reset guest may run again or not; that it was reset says more.
+        try checkNotReset()
+        guard !isRunning else {
             throw InspectorError(
                 .readFailed,
                 "somebody resumed the guest while its frame table was read, so that the copy is not of one moment; "

@@ -1,4 +1,3 @@
-internal import GDBRemote
 internal import GuestMemory
 internal import QMP
 internal import SystemPackage
@@ -38,9 +37,6 @@ struct GuestSession: Sendable {
         let wantsStub = target.qmp == nil || target.memory == .only(.gdbstub)
         let link = try await GuestLink.connect(target, usingStub: wantsStub)
         do {
-            // Killed while the stub holds the guest: nobody else would let it go.
-            let restorer = try link.stubRestorer()
-            defer { restorer?.dismiss() }
             let map = try RAMMap(memoryTree: try await link.monitor("info mtree -f"))
             let result = try await body(GuestSession(target: target, source: .live(link, map)))
             await link.leave()
@@ -86,14 +82,5 @@ extension InspectorError {
         case .system, .permission: self.init(.unreachable, error.message, cause: error)
         default: self.init(.readFailed, error.message, cause: error)
         }
-    }
-}
-
-extension GuestLink {
-    /// A child process that lets go of the stub if we are killed; nil without a stub.
-    func stubRestorer() throws(InspectorError) -> Restorer? {
-        guard let gdb else { return nil }
-        if let qmp, wasRunning { return try Restorer(socket: qmp.socketDescriptor, bytes: GuestLink.continueBytes) }
-        return try Restorer(socket: gdb.socketDescriptor, bytes: gdb.resumeBytes(leavingRunning: wasRunning))
     }
 }

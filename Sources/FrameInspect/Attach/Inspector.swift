@@ -78,9 +78,12 @@ public final class Inspector: Sendable {
         }
         guard target.consistency == .paused || !link.wasRunning || link.isHeldByStub else {
             let provenance = Provenance(rung: memory.kind, consistent: false, time: time, qemuVersion: version)
-            return (try await body(), provenance)
+            let result = try await body()
+            try link.checkNotReset()
+            return (result, provenance)
         }
         let (result, pause) = try await link.whileStopped(body)
+        try link.checkNotReset()
         return (
             result,
             Provenance(

@@ -3,14 +3,37 @@ internal import Synchronization
 
 /// A child process that puts the guest back if this process is killed while it has stopped it.
 ///
-/// Nothing else can: no handler runs on SIGKILL. The child shares the socket, so the peer does not see it close.
+/// Nothing else can: no handler runs on SIGKILL. The child shares the sockets, so the peers do not see them close.
 final class Restorer: Sendable {
     private let child: Mutex<fi_restorer?>
 
-    /// Starts the child; `bytes` are what it will write to `socket` should this process die.
-    init(socket: CInt, bytes: [UInt8]) throws(InspectorError) {
+    /// What the child says to one peer should this process die.
+    struct Farewell: Sendable {
+        /// The connected socket.
+        var socket: CInt
+        /// What is written to it.
+        var bytes: [UInt8]
+        /// What the answer contains, at most 64 bytes; empty: the peer is given time instead.
+        var answer: [UInt8] = []
+    }
+
+    /// Starts the child, which says the farewells one after the other.
+    init(_ farewells: [Farewell]) throws(InspectorError) {
         var started = fi_restorer(pid: -1, control: -1)
-        let failure = bytes.withUnsafeBytes { fi_restorer_start(socket, $0.baseAddress, $0.count, &started) }
+        let bytes = farewells.flatMap { $0.bytes + $0.answer }
+        let failure = bytes.withUnsafeBytes { buffer in
+            var offset = 0
+            func take(_ count: Int) -> UnsafeRawPointer? {
+                defer { offset += count }
+                return buffer.baseAddress.map { $0 + offset }
+            }
+            let list = farewells.map { farewell in
+                fi_farewell(
+                    socket_fd: farewell.socket, bytes: take(farewell.bytes.count), count: farewell.bytes.count,
+                    answer: take(farewell.answer.count), answer_count: farewell.answer.count)
+            }
+            return fi_restorer_start(list, list.count, &started)
+        }
         guard failure == 0 else {
             throw InspectorError(
                 .unreachable,

@@ -29,7 +29,8 @@ extension KernelFacts {
         } catch {
             throw InspectorError(
                 .profileMismatch,
-                "\(error.message); the profile \(profile.name) does not fit this kernel: choose another one with --profile",
+                "\(error.message); the profile \(profile.name) does not fit this image: give the guest's kernel with --kernel, or "
+                    + "another profile with --profile",
                 cause: error)
         }
     }

@@ -62,7 +62,9 @@ public struct MemoryConformance: Sendable {
                 report.problems.append("0x\(hex(known.address)): other bytes than known")
             }
         }
-        for region in regions { await checkWindows(region, &report) }
+        // The first and the last, and the largest ones: machines have many small ones that are all alike.
+        let chosen = Set([regions[0], regions[regions.count - 1]] + regions.sorted { $0.length > $1.length }.prefix(2))
+        for region in regions where chosen.contains(region) { await checkWindows(region, &report) }
         await checkBorders(&report)
         await checkRefusals(&report)
         await checkChunks(&report)
@@ -204,7 +206,7 @@ public struct MemoryConformance: Sendable {
             count += Int(min(9000 - UInt64(count), region.end.rawValue - start - UInt64(count)))
         }
         guard let whole = await bytes(start, count, &report) else { return }
-        for chunk in [Int.min, 0, 1, 331, 4096, 4097, Int.max] {
+        for chunk in [Int.min, 1, 331, 4096, Int.max] {
             // Some sources ask QEMU for each piece: single bytes of a short range only.
             let length = chunk < 331 ? min(count, 9) : count
             var found: [UInt8] = []
@@ -326,7 +328,7 @@ public struct MemoryConformance: Sendable {
 
     /// Ends the guest while it is read.
     ///
-    /// - Returns: The error of the first read that failed; nil where reads went on working for two seconds, which is right
+    /// - Returns: The error of the first read that failed; nil where reads went on working for a second, which is right
     ///   only for memory that this process holds itself.
     public func whenTheGuestGoes(_ end: @Sendable () async -> Void) async -> MemoryError? {
         let memory = memory
@@ -351,7 +353,7 @@ public struct MemoryConformance: Sendable {
         try? await Task.sleep(for: .milliseconds(30))
         await end()
         let limit = Task {
-            try await Task.sleep(for: .seconds(memory.kind == .mapped ? 2 : 20))
+            try await Task.sleep(for: .seconds(memory.kind == .mapped ? 1 : 20))
             reader.cancel()
         }
         let error = await reader.value

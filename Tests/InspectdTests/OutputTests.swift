@@ -98,7 +98,7 @@ import Testing
                 "summary \(gdb) --memory gdbstub", "frame 0x10000 \(gdb)", "vtables \(gdb) --consistency live",
             ] {
                 let held = try await provenance(line)
-                #expect(held.text.contains("guest stopped by the GDB stub, for "), "\(line)")
+                #expect(held.text.contains("guest held by the GDB stub ("), "\(line)")
                 #expect(held.json["heldByStub"] as? Bool == true && held.json["wasPausedBefore"] as? Bool == false)
                 #expect((held.json["pauseNanoseconds"] as? NSNumber)?.intValue ?? 0 > 0)
             }
@@ -154,7 +154,11 @@ import Testing
                 try await Task.sleep(for: .milliseconds(10))
             }
             let pid = try String(contentsOfFile: program.file("pid"), encoding: .utf8)
-            kill(try #require(Int32(pid.trimmingCharacters(in: .whitespacesAndNewlines))), SIGINT)
+            let number = try #require(Int32(pid.trimmingCharacters(in: .whitespacesAndNewlines)))
+            // Ctrl-Z would leave the guest stopped: it has no effect as long as we are attached.
+            kill(number, SIGTSTP)
+            try await Task.sleep(for: .milliseconds(50))
+            kill(number, SIGINT)
             #expect(await interrupted.wait(timeout: .seconds(30)) == .status(130))
             #expect(
                 interrupted.outputText.hasSuffix("\r\u{1B}[K"), "\(interrupted.outputText.suffix(60).debugDescription)")

@@ -20,6 +20,8 @@ struct DoctorCommand: AsyncParsableCommand {
         try await Execution.run(output) {
             let selection = try target.selection(environment: ProcessEnvironment.current())
             let specification = try selection.specification()
+            let suspension = Suspension()
+            defer { suspension.allow() }
             let diagnosis = try await Inspector.diagnose(specification)
             let report = DoctorReport(diagnosis, specification)
             let writer = OutputWriter()
@@ -95,7 +97,7 @@ extension DoctorReport {
                 Anchor(name: $0.name, address: $0.address, value: $0.value, detail: $0.detail)
             },
             isUsable: diagnosis.failure == nil,
-            verdict: diagnosis.failure?.message ?? "The frame table can be read.",
+            verdict: diagnosis.failure == nil ? "The frame table can be read." : "The frame table cannot be read.",
             status: diagnosis.failure.map { ExitStatus($0) } ?? .done)
     }
 }

@@ -78,6 +78,8 @@ extension OutputOptions {
     ) async throws -> Result {
         let bar = ProgressBar("Reading guest memory", terminal: errorTerminal)
         defer { bar.finish() }
+        let suspension = Suspension()
+        defer { suspension.allow() }
         var target = target
         target.progress = { bar.update(done: $0, total: $1) }
         return try await Inspector.withInspector(attachedTo: target, body)

@@ -47,7 +47,7 @@ struct TargetOptions: ParsableArguments {
             "paused stops the guest while its table is copied; live does not. (default: paused)", valueName: "mode"))
     var consistency: ConsistencyChoice?
 
-    @Option(help: ArgumentHelp("How long to wait for any answer.", valueName: "seconds"))
+    @Option(help: ArgumentHelp("How long to wait for any answer. (default: 10)", valueName: "seconds"))
     var timeout: Double?
 
     /// Checks what ArgumentParser cannot see by type; wrong usage ends with status 64.

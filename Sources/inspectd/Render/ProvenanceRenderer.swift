@@ -26,7 +26,7 @@ enum ProvenanceRenderer {
             guard let nanoseconds = provenance.pauseNanoseconds else { return "guest was paused already" }
             let pause = Format.duration(nanoseconds: nanoseconds, unicode: style.unicode)
             return provenance.isHeldByStub
-                ? "guest stopped by the GDB stub, for \(pause) when the copy was complete" : "guest paused for \(pause)"
+                ? "guest held by the GDB stub (\(pause) up to the end of the copy)" : "guest paused for \(pause)"
         case "live":
             guard let moved = provenance.movedSlots else { return "guest running" }
             let count = (provenance.isMovedLimited ? "at least " : "") + style.number(moved)

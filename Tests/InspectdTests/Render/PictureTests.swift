@@ -120,7 +120,7 @@ import Testing
         var source = Self.provenance()
         #expect(ProvenanceRenderer.moment(source, style: .plain) == "guest paused for 1.5 ms")
         source.isHeldByStub = true
-        #expect(ProvenanceRenderer.moment(source, style: .plain).contains("stopped by the GDB stub, for 1.5 ms"))
+        #expect(ProvenanceRenderer.moment(source, style: .plain).contains("held by the GDB stub (1.5 ms"))
         source.pauseNanoseconds = nil
         #expect(ProvenanceRenderer.moment(source, style: .plain) == "guest was paused already")
         source.consistency = "live"

@@ -104,11 +104,16 @@ import Testing
             }
 
             try await guest.command("churn start")
-            let live = try await provenance("summary \(qmp) --consistency live")
-            let sentence = try #require(live.text.firstMatch(of: /guest running, read twice: (\d+) slots? moved/))
-            #expect(Int(sentence.1) ?? 0 > 0, "a churning guest moves between two reads")
-            #expect((live.json["movedSlots"] as? NSNumber)?.intValue ?? 0 > 0)
-            #expect(live.json["pauseNanoseconds"] is NSNull)
+            // On a busy machine the guest may not get its turn between two reads.
+            var (moved, movedInJSON) = (0, 0)
+            for _ in 0..<50 where moved == 0 || movedInJSON == 0 {
+                let live = try await provenance("summary \(qmp) --consistency live")
+                let sentence = try #require(live.text.firstMatch(of: /guest running, read twice: (\d+) slots? moved/))
+                moved = max(moved, Int(sentence.1) ?? 0)
+                movedInJSON = max(movedInJSON, try #require(live.json["movedSlots"] as? NSNumber).intValue)
+                #expect(live.json["pauseNanoseconds"] is NSNull)
+            }
+            #expect(moved > 0 && movedInJSON > 0, "a churning guest moves between two reads")
             try await guest.command("churn stop")
             let still = try await provenance("summary \(qmp) --consistency live")
             #expect(still.text.contains("read twice: 0 slots moved"))
@@ -132,7 +137,7 @@ import Testing
 
     @Test(.timeLimit(.minutes(3))) func longReadsShowProgressOnTerminalsOnly() async throws {
         let program = try Program()
-        try await TestGuest.with(.init(.release, megabytes: 1024, gdb: true)) { guest in
+        try await TestGuest.with(.init(.release, megabytes: 768, gdb: true)) { guest in
             let target = "--gdb \(try #require(guest.gdbSocket)) --memory gdbstub --kernel \(guest.kernel)"
             let run = try await program.terminal("$INSPECTD summary \(target) > out")
             #expect(run.status == 0)
@@ -141,7 +146,7 @@ import Testing
                 bars.contains { $0.contains("Reading guest memory") && $0.contains("MiB/s") && $0.hasSuffix("left") })
             #expect(run.output.hasSuffix("\r\u{1B}[K"), "the bar is erased: \(run.output.suffix(40).debugDescription)")
             #expect(!run.output.contains("\n"), "the bar stays on its line")
-            #expect(try String(contentsOfFile: program.file("out"), encoding: .utf8).contains("262"))
+            #expect(try String(contentsOfFile: program.file("out"), encoding: .utf8).contains("196566 frames"))
 
             let piped = try await program.shell("$INSPECTD summary \(target)")
             #expect(piped.status == 0)

@@ -127,7 +127,7 @@ enum MapRenderer {
         let entries = report.legend.map { colour, frames in
             let sign: String
             if usesHalfBlocks(style) {
-                sign = style.paint("██", .kind(colour))
+                sign = "\u{1B}[\(colour.foreground(style.colour))m██\u{1B}[0m"
             } else {
                 sign = style.paint(colour.letter == " " ? "' '" : "\(colour.letter)", .kind(colour))
             }

@@ -85,7 +85,18 @@ enum KindColour: String, Sendable, CaseIterable {
     /// `#rrggbb`.
     var hexadecimal: String { "#" + Format.padded(UInt64(rgb), digits: 6) }
 
-    /// Escape parameters that select the colour for the text itself.
+    /// Escape parameters that select the colour for words: brighter where the colour itself is too dark for thin strokes.
+    func words(_ depth: ColourDepth) -> String {
+        guard self == .kernel else { return foreground(depth) }
+        switch depth {
+        case .none: return ""
+        case .basic: return "94"
+        case .indexed: return "38;5;33"
+        case .direct: return "38;2;58;150;221"
+        }
+    }
+
+    /// Escape parameters that select the colour for areas made of text.
     func foreground(_ depth: ColourDepth) -> String {
         switch depth {
         case .none: ""

@@ -24,7 +24,7 @@ enum Tint: Sendable, Equatable {
         case .warning: "33"
         case .bad: "1;31"
         case .accent: "36"
-        case .kind(let colour): colour.foreground(depth)
+        case .kind(let colour): colour.words(depth)
         }
     }
 }

@@ -76,6 +76,26 @@ import Testing
         for part in misuse.says { #expect(run.errors.contains(part), "\(run.errors)") }
     }
 
+    @Test func emptyPathsAndLongOnesAreUsage() async throws {
+        let program = try Program()
+        for option in ["--qmp", "--gdb", "--core", "--kernel", "--profile", "--svg"] {
+            let target = option == "--qmp" || option == "--core" ? [] : ["--qmp", "a"]
+            let run = try await program.run(["map"] + target + [option, ""])
+            #expect(run.status == 64 && run.errors.contains(option), "\(option): \(run.errors)")
+        }
+        let long = "/" + String(repeating: "a", count: 200)
+        for option in ["--qmp", "--gdb"] {
+            let run = try await program("summary", option, long)
+            #expect(run.status == 64 && run.errors.contains("107 bytes"), "\(option): \(run.errors)")
+        }
+        let slide = try await program("summary", "--qmp", "/no/such.sock", "--slide", "-0x200000")
+        #expect(slide.status == 69, "\(slide.errors)")
+        let few = try await program.shell("ulimit -n 12; exec $INSPECTD summary --qmp /no/such.sock")
+        #expect(few.status == 69 && few.errors.contains("ulimit -n"), "\(few.errors)")
+        let raised = try await program.shell("ulimit -S -n 12; exec $INSPECTD summary --qmp /no/such.sock")
+        #expect(raised.status == 69 && raised.errors.contains("there is no socket"), "\(raised.errors)")
+    }
+
     @Test func variablesStandForOptionsAndOptionsWin() async throws {
         let program = try Program()
         let variables = ["INSPECTD_QMP": "/from/variable.sock", "INSPECTD_KERNEL": "/from/kernel.elf"]

@@ -14,6 +14,12 @@ struct MapCommand: AsyncParsableCommand {
     @OptionGroup var format: FormatOption
     @OptionGroup(title: "Output") var output: OutputOptions
 
+    func validate() throws {
+        if svg == "" {
+            throw ValidationError("--svg is empty; write the name of a file behind it, or - for standard output.")
+        }
+    }
+
     func run() async throws {
         try await Execution.run(output) {
             let style = output.terminal.style

@@ -8,6 +8,7 @@ import SystemPackage
 extension TargetSelection {
     /// The library's form of the selection; the profile is read here.
     func specification() throws -> TargetSpecification {
+        try StandardDescriptors.makeRoom()
         var target = TargetSpecification(profile: try loadProfile())
         target.qmp = try qmp.map { try QMPAddress($0.description) }
         target.gdb = try gdb.map { try GDBAddress($0.description) }

@@ -26,7 +26,9 @@ struct TargetOptions: ParsableArguments {
         completion: .file(extensions: ["json"]))
     var profile: String?
 
-    @Option(help: ArgumentHelp("Bytes between the image's addresses and the guest's.", valueName: "bytes"))
+    @Option(
+        parsing: .unconditional,
+        help: ArgumentHelp("Bytes between the image's addresses and the guest's.", valueName: "bytes"))
     var slide: String?
 
     @Option(
@@ -65,6 +67,9 @@ struct TargetOptions: ParsableArguments {
             if let flag { return flag }
             guard let value = environment["INSPECTD_" + name], !value.isEmpty else { return nil }
             return value
+        }
+        for (name, text) in [("--core", self.core), ("--kernel", kernel), ("--profile", profile)] where text == "" {
+            throw CommandError(.usage, "\(name) is empty; write a path behind it, or leave it out.")
         }
         var result = TargetSelection()
         // A target on the command line hides the other kind in the environment.

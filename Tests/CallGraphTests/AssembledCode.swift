@@ -18,8 +18,9 @@ struct AssembledCode {
         SinkCatalogue.Entry(kind: .lock, text: "takes a lock", names: ["lock*"].map(NamePattern.init)),
     ])
 
-    /// Assembles text in Intel's syntax. `FN name` and `END name` are around each function; sections are `.text`,
-    /// `.rodata` and `.data`.
+    /// Assembles text in Intel's syntax.
+    ///
+    /// `FN name` and `END name` are around each function; sections are `.text`, `.rodata` and `.data`.
     init(_ text: String) async throws {
         directory = try TemporaryDirectory(prefix: "asm")
         let source = directory.file("code.s")

@@ -22,7 +22,8 @@ final class Explorer {
     private static let maximumRounds = 64
 
     init(
-        memory: CodeMemory, names: (any CodeNames)?, catalogue: SinkCatalogue, limits: ProofLimits, decoder: Disassembler
+        memory: CodeMemory, names: (any CodeNames)?, catalogue: SinkCatalogue, limits: ProofLimits,
+        decoder: Disassembler
     ) {
         self.memory = memory
         self.names = names

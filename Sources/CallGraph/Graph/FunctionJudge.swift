@@ -80,7 +80,7 @@ struct FunctionJudge {
             case .enableInterrupts, .popFlags: needsValues = true
             case .leaveFunction: break
             default:
-                if instruction.writes & 1 &<< UInt32(Register.rsp) != 0 || instruction.first.stackSlot != nil {
+                if instruction.writes & Register.bits(Register.rsp) != 0 || instruction.first.stackSlot != nil {
                     needsValues = true
                 }
             }

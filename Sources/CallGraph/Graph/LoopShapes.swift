@@ -60,13 +60,13 @@ struct LoopShapes {
     /// Whether a register or a word on the stack that one turn writes is read by the next: then turns differ.
     private func carriesValues(_ loop: [Int]) -> Bool {
         struct Uses {
-            var reads: UInt32 = 0
-            var writes: UInt32 = 0
+            var reads: UInt64 = 0
+            var writes: UInt64 = 0
             var readSlots: Set<UInt64> = []
             var writtenSlots: Set<UInt64> = []
         }
         var uses: [Int: Uses] = [:]
-        var written: UInt32 = 0
+        var written: UInt64 = 0
         var writtenSlots: Set<UInt64> = []
         for number in loop {
             var use = Uses()
@@ -74,12 +74,11 @@ struct LoopShapes {
                 let instruction = graph.function.instructions[index]
                 var (reads, writes) = (instruction.reads, instruction.writes)
                 if instruction.operation == .call || instruction.operation == .callIndirect {
-                    reads &= ~(1 &<< UInt32(Register.rsp))
                     writes |= Register.clobberedByCalls
                 }
                 // The stack pointer comes back to where it was, or the loop would run out of stack.
-                reads &= ~(1 &<< UInt32(Register.rsp))
-                writes &= ~(1 &<< UInt32(Register.rsp))
+                reads &= ~Register.bits(Register.rsp)
+                writes &= ~Register.bits(Register.rsp)
                 use.reads |= reads & ~use.writes
                 use.writes |= writes
                 for operand in [instruction.first, instruction.second] {
@@ -94,13 +93,13 @@ struct LoopShapes {
         }
         // What is read before it is written, from the beginning of each block on: once around is enough for a fixed point
         // of sets that only grow.
-        var live: [Int: (registers: UInt32, slots: Set<UInt64>)] = [:]
+        var live: [Int: (registers: UInt64, slots: Set<UInt64>)] = [:]
         var isChanged = true
         while isChanged {
             isChanged = false
             for number in loop {
                 guard let use = uses[number] else { continue }
-                var registers: UInt32 = 0
+                var registers: UInt64 = 0
                 var slots: Set<UInt64> = []
                 for successor in graph.blocks[number].successors {
                     guard let next = live[successor] else { continue }

@@ -161,7 +161,7 @@ struct ValueAnalysis {
         case .push, .pop, .popFlags:
             // Of another width than the stack is followed in.
             state.forgetSlots()
-            clobber(instruction.writes | 1 &<< UInt32(Register.rsp), &state)
+            clobber(instruction.writes | Register.bits(Register.rsp), &state)
         default: unknown(instruction, &state)
         }
         if !instruction.operation.keepsFlags, !comparesItself(instruction.operation) { state.comparison = .none }
@@ -174,8 +174,8 @@ struct ValueAnalysis {
         }
     }
 
-    private func clobber(_ mask: UInt32, _ state: inout MachineState) {
-        for register in 0..<16 where mask & 1 &<< UInt32(register) != 0 { state[UInt8(register)] = .unknown }
+    private func clobber(_ mask: UInt64, _ state: inout MachineState) {
+        for register in 0..<16 as Range<UInt8> where mask & Register.bits(register) != 0 { state[register] = .unknown }
     }
 
     /// An instruction that is not followed: what it writes is unknown.

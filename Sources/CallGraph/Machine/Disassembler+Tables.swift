@@ -47,6 +47,9 @@ extension Disassembler {
     /// Branches that count rcx down.
     static let countingBranches = [X86_INS_LOOP.rawValue, X86_INS_LOOPE.rawValue, X86_INS_LOOPNE.rawValue]
 
+    /// Those of the atomic exchanges that compare nothing.
+    static let bitInstructions = [X86_INS_BTS.rawValue]
+
     /// When each of Capstone's conditional branches is taken.
     static let conditions: [Condition] = {
         var table = [Condition](repeating: .other, count: Int(X86_INS_ENDING.rawValue) + 1)

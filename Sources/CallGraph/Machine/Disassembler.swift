@@ -82,23 +82,29 @@ final class Disassembler {
             if index == 1 { result.second = operand }
         }
         if Disassembler.countingBranches.contains(name) {
-            result.reads |= 1 &<< UInt32(Register.rcx)
-            result.writes |= 1 &<< UInt32(Register.rcx)
+            result.reads |= Register.bits(Register.rcx)
+            result.writes |= Register.bits(Register.rcx)
+        }
+        if result.operation == .compareExchange, !Disassembler.bitInstructions.contains(name) {
+            // Capstone leaves out what is compared.
+            let isByte = result.first.size == 1
+            let compared = isByte ? 1 : Register.bits(Register.rax) | Register.bits(Register.rdx)
+            result.reads |= compared
+            result.writes |= compared
         }
         finish(&result)
         return result
     }
 
     private func readImplicit(_ detail: UnsafePointer<cs_detail>, into result: inout Instruction) {
-        func mask(_ offset: Int?, _ count: UInt8, _ most: Int) -> UInt32 {
+        func mask(_ offset: Int?, _ count: UInt8, _ most: Int) -> UInt64 {
             guard count > 0, let offset else { return 0 }
             let list = (UnsafeRawPointer(detail) + offset).assumingMemoryBound(to: UInt16.self)
-            var mask: UInt32 = 0
+            var mask: UInt64 = 0
             for index in 0..<min(Int(count), most) {
                 let register = Int(list[index])
                 guard register < Register.numbers.count else { continue }
-                let number = Register.numbers[register]
-                if number < 32 { mask |= 1 &<< UInt32(number) }
+                mask |= Register.bits(Register.numbers[register])
             }
             return mask
         }
@@ -149,17 +155,18 @@ final class Disassembler {
 
     /// Adds an operand's registers to what the instruction reads and writes.
     private func note(_ operand: Operand, in result: inout Instruction) {
-        func bit(_ register: UInt8) -> UInt32 { register < 32 ? 1 &<< UInt32(register) : 0 }
         switch operand.kind {
         case .register:
-            if operand.isRead { result.reads |= bit(operand.register) }
+            var bits = Register.bits(operand.register)
+            if operand.register < 16, operand.size == 1 { bits &= operand.isHighByte ? ~0xFFFF : 0xFFFF }
+            if operand.isRead { result.reads |= bits }
             if operand.isWritten {
-                result.writes |= bit(operand.register)
-                // A byte or a word leaves the rest of the register as it was.
-                if operand.size < 4 { result.reads |= bit(operand.register) }
+                result.writes |= bits
+                // A word, and a high byte, leave some of the rest as it was.
+                if operand.size == 2 || operand.isHighByte { result.reads |= bits & ~0xFFFF }
             }
         case .memory:
-            result.reads |= bit(operand.register) | bit(operand.index)
+            result.reads |= Register.bits(operand.register) | Register.bits(operand.index)
             if operand.isWritten { result.writesMemory = true }
         default: break
         }
@@ -180,14 +187,14 @@ final class Disassembler {
                 result.isLocked = true
                 result.writesMemory = true
             }
-            result.writes |= result.reads & 0xFFFF
+            result.writes |= result.reads & 0xFFFF_0000_FFFF
         case .xor, .subtract:
             // A register combined with itself does not depend on what it was.
             if result.first.kind == .register, result.second.kind == .register,
                 result.first.register == result.second.register, result.first.size == result.second.size,
                 result.first.size >= 4, result.first.register < 32
             {
-                result.reads &= ~(1 &<< UInt32(result.first.register))
+                result.reads &= ~Register.bits(result.first.register)
             }
         case .compare, .test, .bitTest:
             result.writesMemory = false

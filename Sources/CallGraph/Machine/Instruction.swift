@@ -8,9 +8,9 @@ struct Instruction {
     var isLocked = false
     var writesMemory = false
     var operandCount: UInt8 = 0
-    /// Registers by bit: 0...15 the general ones, 16...31 the vector ones.
-    var reads: UInt32 = 0
-    var writes: UInt32 = 0
+    /// Registers, as ``Register/bits(_:)`` has them.
+    var reads: UInt64 = 0
+    var writes: UInt64 = 0
     /// The destination, in the order of Intel's manuals.
     var first = Operand()
     var second = Operand()

@@ -4,13 +4,22 @@ internal import CCapstone
 enum Register {
     static let rax: UInt8 = 0
     static let rcx: UInt8 = 1
+    static let rdx: UInt8 = 2
     static let rsp: UInt8 = 4
     static let rbp: UInt8 = 5
 
     /// What a called function may change: all but rbx, rsp, rbp and r12 to r15.
-    static let clobberedByCalls: UInt32 = 0x0FC7
-    /// What a called function may read.
-    static let arguments: UInt32 = 0x03C6
+    static let clobberedByCalls: UInt64 = 0x0FC7_0000_0FC7
+
+    /// A register in a set: bits 0...15 are the lowest bytes of the general ones, 32...47 the rest of them, 16...31 the
+    /// vector ones.
+    static func bits(_ register: UInt8) -> UInt64 {
+        switch register {
+        case 0..<16: 0x1_0000_0001 &<< UInt64(register)
+        case 16..<32: 1 &<< UInt64(register)
+        default: 0
+        }
+    }
 
     /// Capstone's numbers to ours; ``Operand/noRegister`` for those that are not followed.
     static let numbers: [UInt8] = {

@@ -115,6 +115,17 @@ enum RuleCases {
             code: hook("call [rip + slot]; ret", "FN f\n ret\nEND f\n.data\nslot: .quad f\n"),
             verdict: .unproven, gaps: [.indirectCall]),
         Case(
+            name: "a call at the end that does not return as far as is known",
+            code: hook("nop; call rsi", panics), verdict: .unproven, gaps: [.indirectCall]),
+        Case(
+            name: "a call at the end that returns", code: hook("call f", "FN f\n ret\nEND f\n"),
+            verdict: .unproven, gaps: [.strayReturn]),
+        Case(name: "a landing pad", code: hook("endbr64; ret"), verdict: .clean),
+        Case(
+            name: "a conditional move ends a constant",
+            code: hook("mov rax, offset f; test rdi, rdi; cmove rax, rsi; call rax; ret", "FN f\n ret\nEND f\n"),
+            verdict: .unproven, gaps: [.indirectCall]),
+        Case(
             name: "a call to nowhere", code: hook("call 0xffffffff90000000; ret"), verdict: .unproven,
             gaps: [.unnamed, .unreadable]),
         Case(
@@ -225,6 +236,13 @@ enum RuleCases {
             code: hook("mov cl, 1\n1: xor eax, eax; lock cmpxchg [rdi], cl; jne 1b; mov byte ptr [rdi], 0; ret"),
             verdict: .violates, kinds: [.lock]),
         Case(
+            name: "a lock of a whole word without pause",
+            code: hook("1: xor eax, eax; mov ecx, 1; lock cmpxchg [rdi], ecx; jne 1b; mov dword ptr [rdi], 0; ret"),
+            verdict: .violates, kinds: [.lock]),
+        Case(
+            name: "a lock of a bit", code: hook("1: lock bts qword ptr [rdi], 0; jc 1b; btr qword ptr [rdi], 0; ret"),
+            verdict: .violates, kinds: [.lock]),
+        Case(
             name: "a ticket lock",
             code: hook(
                 "mov eax, 1; lock xadd [rdi], eax\n1: cmp [rdi+4], eax; je 2f; pause; jmp 1b\n"
@@ -240,6 +258,12 @@ enum RuleCases {
         Case(
             name: "compare and exchange until it fits",
             code: hook("mov rax, [rdi]\n1: lea rcx, [rax + rsi]; lock cmpxchg [rdi], rcx; jne 1b; ret"),
+            verdict: .clean),
+        Case(
+            name: "compare and exchange of two words until it fits",
+            code: hook(
+                "push rbx; mov rax, [rdi]; mov rdx, [rdi+8]\n1: lea rbx, [rax+1]; lea rcx, [rdx+1]\n"
+                    + "lock cmpxchg16b [rdi]; jne 1b; pop rbx; ret"),
             verdict: .clean),
         Case(
             name: "atomic counters",

@@ -206,6 +206,15 @@ final class Explorer {
     /// Control comes back from a call.
     private func goOn(_ function: FunctionGraph, _ site: UInt64, isTail: Bool) {
         if isTail { return markReturns(function) }
+        if let position = function.positions[site], let symbol = function.symbol, symbol.size > 0,
+            symbol.contains(site), !symbol.contains(function.instructions[Int(position)].next)
+        {
+            // A compiler ends a function so only where the callee does not return.
+            if function.gaps[site] == nil {
+                function.gaps[site] = (.strayReturn, "the callee can return, behind the end of the function")
+            }
+            return markReturns(function)
+        }
         guard function.continuingCalls.insert(site).inserted, let position = function.positions[site] else { return }
         function.isChanged = true
         work.append((function, function.instructions[Int(position)].next, site))

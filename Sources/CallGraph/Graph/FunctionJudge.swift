@@ -135,7 +135,8 @@ struct FunctionJudge {
         guard let names = explorer.names, names.knowsInlining else { return [] }
         var result: [(finding: LocalFinding, call: InlinedCall)] = []
         for call in names.inlinedCalls(inFunctionAt: function.entry) {
-            guard let match = explorer.match(call.name) else { continue }
+            // Whether interrupts are let in is seen from the instructions, and by them alone: they may just restore.
+            guard let match = explorer.match(call.name), match.kind != .interrupts else { continue }
             // A call inside is found by itself, and an inlined caller stands for what is inlined into it.
             guard !calls.contains(where: { $0.kind == match.kind && call.contains($0.site) }),
                 !result.contains(where: { outer in
@@ -162,8 +163,7 @@ struct FunctionJudge {
         case .lock: return isCall || instruction.isLocked
         case .allocation: return isCall || instruction.isLocked || instruction.writesMemory
         case .panic: return isCall || instruction.operation == .invalid || instruction.operation == .breakpoint
-        case .interrupts:
-            return [.enableInterrupts, .popFlags, .interruptReturn].contains(instruction.operation)
+        case .interrupts: return false
         case .blocking: return isCall || instruction.operation == .halt || instruction.operation == .pause
         }
     }

@@ -190,6 +190,10 @@ struct ValueAnalysis {
             }
         }
         clobber(instruction.writes, &state)
+        // Whatever Capstone says of their access.
+        for operand in [instruction.first, instruction.second] where operand.kind == .register {
+            state[operand.register] = .unknown
+        }
     }
 
     private mutating func push(_ value: Value, _ state: inout MachineState) {
@@ -443,15 +447,21 @@ struct ValueAnalysis {
     private mutating func test(_ instruction: Instruction, _ state: inout MachineState) {
         let (first, second) = (instruction.first, instruction.second)
         state.comparison = .none
-        guard first.kind == .register, first.register < 16 else { return }
-        let known = state[first.register]
+        let known: Value
+        switch first.kind {
+        case .register where first.register < 16: known = state[first.register]
+        case .memory where first.size == 1: known = value(of: first, instruction, &state)
+        default: return
+        }
         if instruction.operation == .bitTest {
             if known.kind == .savedFlags, second.kind == .immediate, second.value == 9 {
                 state.comparison = .interruptFlagInCarry
             }
             return
         }
-        let isItself = second.kind == .register && second.register == first.register && second.size == first.size
+        let isItself =
+            first.kind == .register && second.kind == .register && second.register == first.register
+            && second.size == first.size
         let mask = second.kind == .immediate ? second.value : nil
         switch known.kind {
         case .savedFlags where (mask == 0x200 && first.size >= 2) || (mask == 2 && first.isHighByte),

@@ -47,8 +47,10 @@ extension Disassembler {
     /// Branches that count rcx down.
     static let countingBranches = [X86_INS_LOOP.rawValue, X86_INS_LOOPE.rawValue, X86_INS_LOOPNE.rawValue]
 
-    /// Those of the atomic exchanges that compare nothing.
-    static let bitInstructions = [X86_INS_BTS.rawValue]
+    /// Exchanges that compare with rax, or with rax and rdx.
+    static let comparingExchanges = [
+        X86_INS_CMPXCHG.rawValue, X86_INS_CMPXCHG8B.rawValue, X86_INS_CMPXCHG16B.rawValue,
+    ]
 
     /// When each of Capstone's conditional branches is taken.
     static let conditions: [Condition] = {

@@ -85,12 +85,11 @@ final class Disassembler {
             result.reads |= Register.bits(Register.rcx)
             result.writes |= Register.bits(Register.rcx)
         }
-        if result.operation == .compareExchange, !Disassembler.bitInstructions.contains(name) {
+        if Disassembler.comparingExchanges.contains(name) {
             // Capstone leaves out what is compared.
             let isByte = result.first.size == 1
-            let compared = isByte ? 1 : Register.bits(Register.rax) | Register.bits(Register.rdx)
-            result.reads |= compared
-            result.writes |= compared
+            result.reads |= isByte ? 1 : Register.bits(Register.rax)
+            result.writes |= isByte ? 1 : Register.bits(Register.rax)
         }
         finish(&result)
         return result

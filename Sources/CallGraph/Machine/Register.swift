@@ -4,7 +4,6 @@ internal import CCapstone
 enum Register {
     static let rax: UInt8 = 0
     static let rcx: UInt8 = 1
-    static let rdx: UInt8 = 2
     static let rsp: UInt8 = 4
     static let rbp: UInt8 = 5
 

@@ -13,7 +13,7 @@ const LINE: usize = 512;
 type Answer = Result<(), &'static str>;
 
 /// Every command: name, and what it does. Lines before the last carry data; the last is begun by `finish`.
-static ALL: [(&str, fn(&Request, &mut Out) -> Answer); 25] = [
+static ALL: [(&str, fn(&Request, &mut Out) -> Answer); 26] = [
     ("ping", |_, out| done(out, |_| {})),
     ("info", |_, out| done(out, info)),
     ("seed", |request, out| {
@@ -82,6 +82,7 @@ static ALL: [(&str, fn(&Request, &mut Out) -> Answer); 25] = [
         })
     }),
     ("scenarios", |_, out| done(out, scenarios::list)),
+    ("zoo", |_, out| done(out, crate::zoo::list)),
 ];
 
 /// Begins the last line of an answer. Its `ok` comes at the end, when it is known.

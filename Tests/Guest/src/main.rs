@@ -21,6 +21,7 @@ pub mod scenarios;
 pub mod smallvec;
 pub mod sync;
 pub mod x86_64;
+pub mod zoo;
 
 core::arch::global_asm!(include_str!("boot.s"), options(att_syntax, raw));
 core::arch::global_asm!(include_str!("arch/interrupts.s"), options(att_syntax, raw));

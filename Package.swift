@@ -71,6 +71,11 @@ let package = Package(
             name: "CountPinned", dependencies: ["FrameInspect", "QMP", systemPackage], path: "Examples/CountPinned",
             swiftSettings: strict),
 
+        // Benchmarks, run by scripts/bench.
+        .executableTarget(
+            name: "HookProofBenchmark", dependencies: ["CallGraph", "KernelImage"], path: "Benchmarks/HookProof",
+            swiftSettings: strict),
+
         // Tests.
         .target(
             name: "GuestTesting", dependencies: [systemPackage, "GuestMemory", nioCore, nioPosix],

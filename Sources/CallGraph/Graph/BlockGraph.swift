@@ -12,26 +12,38 @@ struct BlockGraph {
 
     let function: FunctionGraph
     private(set) var blocks: [Block] = []
-    private(set) var numbers: [UInt64: Int] = [:]
+    /// Blocks by the position of their first instruction, -1 where none begins.
+    private var blockAt: [Int32]
 
     init(_ function: FunctionGraph) {
         self.function = function
-        let starts = function.leaders.filter(function.contains).sorted()
+        blockAt = [Int32](repeating: -1, count: function.instructions.count)
+        let starts = function.leaders.compactMap(function.position).sorted {
+            function.instructions[$0].address < function.instructions[$1].address
+        }
         for start in starts {
-            numbers[start] = blocks.count
+            blockAt[start] = Int32(truncatingIfNeeded: blocks.count)
             blocks.append(Block(instructions: []))
         }
         for (number, start) in starts.enumerated() { fill(number, from: start) }
     }
 
-    private mutating func fill(_ number: Int, from start: UInt64) {
-        var address = start
+    /// The block that begins at an address.
+    func number(at address: UInt64) -> Int? {
+        guard let position = function.position(of: address), blockAt[position] >= 0 else { return nil }
+        return Int(blockAt[position])
+    }
+
+    private mutating func fill(_ number: Int, from start: Int) {
         var members: [Int] = []
-        while let position = function.positions[address] {
-            members.append(Int(position))
-            let instruction = function.instructions[Int(position)]
-            address = instruction.next
-            if instruction.operation.endsBlock || numbers[address] != nil { break }
+        var current: Int? = start
+        while let position = current {
+            members.append(position)
+            let instruction = function.instructions[position]
+            guard !instruction.operation.endsBlock, let next = function.position(of: instruction.next),
+                blockAt[next] < 0
+            else { break }
+            current = next
         }
         blocks[number].instructions = members
         guard let last = members.last else { return }
@@ -39,17 +51,17 @@ struct BlockGraph {
         var successors: [Int] = []
         switch instruction.operation {
         case .call, .callIndirect, .systemCall:
-            if function.continuingCalls.contains(instruction.address), let next = numbers[instruction.next] {
+            if function.continuingCalls.contains(instruction.address), let next = self.number(at: instruction.next) {
                 successors.append(next)
             } else {
                 blocks[number].leaves = true
             }
         case .jump, .jumpIndirect, .branch:
             let targets = function.jumps[instruction.address] ?? []
-            successors = targets.compactMap { numbers[$0] }
+            successors = targets.compactMap { self.number(at: $0) }
             if instruction.operation == .branch {
-                if let first = targets.first { blocks[number].taken = numbers[first] }
-                if let next = numbers[instruction.next] {
+                if let first = targets.first { blocks[number].taken = self.number(at: first) }
+                if let next = self.number(at: instruction.next) {
                     if !successors.contains(next) { successors.append(next) }
                 } else {
                     blocks[number].leaves = true
@@ -59,10 +71,14 @@ struct BlockGraph {
                 blocks[number].leaves = true
             }
         case .halt:
-            if let next = numbers[instruction.next] { successors.append(next) }
+            if let next = self.number(at: instruction.next) { successors.append(next) }
         case .leaveFunction, .invalid, .breakpoint, .interruptReturn, .farTransfer: blocks[number].leaves = true
         default:
-            if let next = numbers[instruction.next] { successors.append(next) } else { blocks[number].leaves = true }
+            if let next = self.number(at: instruction.next) {
+                successors.append(next)
+            } else {
+                blocks[number].leaves = true
+            }
         }
         blocks[number].successors = successors
     }

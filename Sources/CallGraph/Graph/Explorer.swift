@@ -206,8 +206,8 @@ final class Explorer {
     /// Control comes back from a call.
     private func goOn(_ function: FunctionGraph, _ site: UInt64, isTail: Bool) {
         if isTail { return markReturns(function) }
-        if let position = function.positions[site], let symbol = function.symbol, symbol.size > 0,
-            symbol.contains(site), !symbol.contains(function.instructions[Int(position)].next)
+        if let position = function.position(of: site), let symbol = function.symbol, symbol.size > 0,
+            symbol.contains(site), !symbol.contains(function.instructions[position].next)
         {
             // A compiler ends a function so only where the callee does not return.
             if function.gaps[site] == nil {
@@ -215,9 +215,9 @@ final class Explorer {
             }
             return markReturns(function)
         }
-        guard function.continuingCalls.insert(site).inserted, let position = function.positions[site] else { return }
+        guard function.continuingCalls.insert(site).inserted, let position = function.position(of: site) else { return }
         function.isChanged = true
-        work.append((function, function.instructions[Int(position)].next, site))
+        work.append((function, function.instructions[position].next, site))
     }
 
     private func markReturns(_ function: FunctionGraph) {
@@ -234,12 +234,9 @@ final class Explorer {
     private func resolve(givingUp: Bool) -> Bool {
         var isNew = false
         for function in order[finished...] where !function.indirect.isEmpty && (function.isChanged || givingUp) {
-            function.isChanged = false
-            var analysis = ValueAnalysis(BlockGraph(function), memory: memory)
-            let facts = analysis.run()
-            for (site, resolution) in facts.indirect {
-                guard let position = function.positions[site] else { continue }
-                let instruction = function.instructions[Int(position)]
+            for (site, resolution) in function.facts(BlockGraph(function), memory: memory).indirect {
+                guard let position = function.position(of: site) else { continue }
+                let instruction = function.instructions[position]
                 switch resolution {
                 case .targets(let targets):
                     var known: [UInt64] = []

@@ -17,7 +17,9 @@ final class FunctionGraph {
     let symbol: CodeSymbol?
     /// In the order of discovery.
     private(set) var instructions: [Instruction] = []
-    private(set) var positions: [UInt64: Int32] = [:]
+    /// Positions of instructions by their distance from the symbol's start, -1 where none begins; and of those elsewhere.
+    private var ownPositions: [Int32]
+    private var otherPositions: [UInt64: Int32] = [:]
     /// Where blocks begin.
     var leaders: Set<UInt64>
     /// Where control may go from a jump, a branch or a switch inside the function.
@@ -38,8 +40,9 @@ final class FunctionGraph {
     var hasDeadEnd = false
     /// Whom to tell when this function turns out to return.
     var waiters: [(function: FunctionGraph, site: UInt64, isTail: Bool)] = []
-    /// Whether code was added since values were last followed.
-    var isChanged = false
+    /// Whether code or edges were added since values were last followed.
+    var isChanged = true
+    private var knownFacts = ValueAnalysis.Facts()
     /// The blocks and findings, once exploring is over.
     var findings: [LocalFinding]?
     var effects: CodeEffects?
@@ -48,16 +51,45 @@ final class FunctionGraph {
         self.entry = entry
         self.symbol = symbol
         leaders = [entry]
+        let size = Int(clamping: symbol?.size ?? 0)
+        ownPositions = [Int32](repeating: -1, count: min(size, FunctionGraph.maximumOwnBytes))
     }
+
+    /// The longest function whose instructions are found without a dictionary, in bytes.
+    private static let maximumOwnBytes = 1 << 20
 
     /// Whether an address is within what the symbol table says of this function.
     func owns(_ address: UInt64) -> Bool { symbol?.contains(address) ?? false }
 
     func append(_ instruction: Instruction) {
-        positions[instruction.address] = Int32(truncatingIfNeeded: instructions.count)
+        let position = Int32(truncatingIfNeeded: instructions.count)
+        let distance = instruction.address &- (symbol?.address ?? 0)
+        if distance < UInt64(ownPositions.count) {
+            ownPositions[Int(distance)] = position
+        } else {
+            otherPositions[instruction.address] = position
+        }
         instructions.append(instruction)
         isChanged = true
     }
 
-    func contains(_ address: UInt64) -> Bool { positions[address] != nil }
+    /// The position of the instruction that begins at an address.
+    func position(of address: UInt64) -> Int? {
+        let distance = address &- (symbol?.address ?? 0)
+        if distance < UInt64(ownPositions.count) {
+            let position = ownPositions[Int(distance)]
+            return position < 0 ? nil : Int(position)
+        }
+        return otherPositions[address].map { Int($0) }
+    }
+
+    /// What following values shows, which is done again only where the code has changed.
+    func facts(_ graph: @autoclosure () -> BlockGraph, memory: CodeMemory) -> ValueAnalysis.Facts {
+        guard isChanged else { return knownFacts }
+        knownFacts = ValueAnalysis(graph(), memory: memory).run()
+        isChanged = false
+        return knownFacts
+    }
+
+    func contains(_ address: UInt64) -> Bool { position(of: address) != nil }
 }

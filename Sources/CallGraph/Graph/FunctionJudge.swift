@@ -87,11 +87,10 @@ struct FunctionJudge {
         }
         // A function that leaves the stack alone returns to its caller.
         guard needsValues else { return found }
-        var analysis = ValueAnalysis(graph, memory: explorer.memory)
-        let facts = analysis.run()
+        let facts = function.facts(graph, memory: explorer.memory)
         for site in facts.enables {
-            guard let position = function.positions[site] else { continue }
-            let isDirect = function.instructions[Int(position)].operation == .enableInterrupts
+            guard let position = function.position(of: site) else { continue }
+            let isDirect = function.instructions[position].operation == .enableInterrupts
             found.append(
                 LocalFinding(
                     kind: .interrupts, site: site, evidence: .instructions,
@@ -101,8 +100,8 @@ struct FunctionJudge {
             function.gaps[site] = (.strayReturn, "the return may go elsewhere than to the caller")
         }
         for (site, resolution) in facts.indirect {
-            guard case .unresolved(let why) = resolution, let position = function.positions[site] else { continue }
-            let isCall = function.instructions[Int(position)].operation == .callIndirect
+            guard case .unresolved(let why) = resolution, let position = function.position(of: site) else { continue }
+            let isCall = function.instructions[position].operation == .callIndirect
             function.gaps[site] = (isCall ? .indirectCall : .indirectJump, why)
         }
         if !facts.isComplete {

@@ -116,7 +116,7 @@ struct LoopShapes {
         }
         // The loop is entered at blocks that code outside leads to; any of them may begin a turn.
         let members = Set(loop)
-        var heads = Set(loop.filter { $0 == graph.numbers[graph.function.entry] })
+        var heads = Set(loop.filter { $0 == graph.number(at: graph.function.entry) })
         for (number, block) in graph.blocks.enumerated() where !members.contains(number) {
             heads.formUnion(block.successors.filter(members.contains))
         }

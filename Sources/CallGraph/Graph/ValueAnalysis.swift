@@ -1,5 +1,5 @@
 /// Follows values through a function: the stack pointer, saved flags, bounds of indices, constant addresses.
-struct ValueAnalysis {
+final class ValueAnalysis {
     /// What a function's code does that its bytes alone do not show.
     struct Facts {
         /// Calls and jumps through registers and memory.
@@ -30,9 +30,9 @@ struct ValueAnalysis {
         isStackShared = function.instructions.contains(where: ValueAnalysis.sharesStack)
     }
 
-    mutating func run() -> Facts {
+    func run() -> Facts {
         var facts = Facts()
-        guard let first = graph.numbers[function.entry] else { return facts }
+        guard let first = graph.number(at: function.entry) else { return facts }
         var states = [MachineState?](repeating: nil, count: graph.blocks.count)
         var visits = [Int](repeating: 0, count: graph.blocks.count)
         states[first] = .entry
@@ -115,7 +115,7 @@ struct ValueAnalysis {
 
     // MARK: One instruction
 
-    private mutating func step(_ instruction: Instruction, _ state: inout MachineState) {
+    private func step(_ instruction: Instruction, _ state: inout MachineState) {
         let first = instruction.first
         let second = instruction.second
         switch instruction.operation {
@@ -196,14 +196,14 @@ struct ValueAnalysis {
         }
     }
 
-    private mutating func push(_ value: Value, _ state: inout MachineState) {
+    private func push(_ value: Value, _ state: inout MachineState) {
         let top = state[Register.rsp]
         guard top.kind == .stack else { return state.forgetSlots() }
         state[Register.rsp] = .stack(top.number &- 8)
         state.store(value, at: top.number &- 8, width: 8)
     }
 
-    private mutating func pop(_ state: inout MachineState) -> Value {
+    private func pop(_ state: inout MachineState) -> Value {
         let top = state[Register.rsp]
         guard top.kind == .stack else { return .unknown }
         state[Register.rsp] = .stack(top.number &+ 8)
@@ -253,7 +253,7 @@ struct ValueAnalysis {
         return result
     }
 
-    private mutating func value(
+    private func value(
         of operand: Operand, _ instruction: Instruction, _ state: inout MachineState
     ) -> Value {
         switch operand.kind {
@@ -284,7 +284,7 @@ struct ValueAnalysis {
         }
     }
 
-    private mutating func load(
+    private func load(
         _ operand: Operand, _ instruction: Instruction, _ state: inout MachineState
     ) -> Value {
         guard let place = address(of: operand, state) else {
@@ -304,7 +304,7 @@ struct ValueAnalysis {
     }
 
     /// The element of a table that an operand reads.
-    private mutating func element(_ operand: Operand, isSigned: Bool, _ state: MachineState) -> Value? {
+    private func element(_ operand: Operand, isSigned: Bool, _ state: MachineState) -> Value? {
         guard !operand.isOpaque, operand.index < 16, operand.size == 8 || operand.size == 4 else { return nil }
         var base = operand.value
         if operand.register < 16 {
@@ -322,7 +322,7 @@ struct ValueAnalysis {
                 isChecked: isBounded && known.isChecked))
     }
 
-    private mutating func number(_ element: TableElement) -> Value {
+    private func number(_ element: TableElement) -> Value {
         if let known = elementNumbers[element] { return Value(kind: .element, number: UInt64(known)) }
         elementNumbers[element] = elements.count
         elements.append(element)
@@ -349,7 +349,7 @@ struct ValueAnalysis {
 
     // MARK: Arithmetic
 
-    private mutating func extend(_ instruction: Instruction, _ state: inout MachineState) {
+    private func extend(_ instruction: Instruction, _ state: inout MachineState) {
         let source = instruction.second
         let known = value(of: source, instruction, &state)
         let isSigned = instruction.operation == .moveSignExtended
@@ -372,7 +372,7 @@ struct ValueAnalysis {
         }
     }
 
-    private mutating func calculate(_ instruction: Instruction, _ state: inout MachineState) {
+    private func calculate(_ instruction: Instruction, _ state: inout MachineState) {
         let (first, second) = (instruction.first, instruction.second)
         guard first.kind == .register, first.register < 16 else {
             write(.unknown, to: first, &state)
@@ -420,14 +420,14 @@ struct ValueAnalysis {
         if instruction.operation == .subtract, comparison != .none { state.comparison = comparison }
     }
 
-    private mutating func moved(_ value: Value, by distance: UInt64) -> Value {
+    private func moved(_ value: Value, by distance: UInt64) -> Value {
         guard let index = Int(exactly: value.number), index < elements.count else { return .unknown }
         var element = elements[index]
         element.addend &+= distance
         return number(element)
     }
 
-    private mutating func compare(
+    private func compare(
         _ first: Operand, _ second: Operand, _ instruction: Instruction, _ state: inout MachineState
     ) {
         state.comparison = .none
@@ -444,7 +444,7 @@ struct ValueAnalysis {
         }
     }
 
-    private mutating func test(_ instruction: Instruction, _ state: inout MachineState) {
+    private func test(_ instruction: Instruction, _ state: inout MachineState) {
         let (first, second) = (instruction.first, instruction.second)
         state.comparison = .none
         let known: Value
@@ -497,7 +497,6 @@ struct ValueAnalysis {
     private func resolve(_ instruction: Instruction, _ state: MachineState) -> FunctionGraph.Resolution {
         let isJump = instruction.operation == .jumpIndirect
         let operand = instruction.first
-        var copy = self
         var state = state
         let target: Value
         switch operand.kind {
@@ -510,15 +509,15 @@ struct ValueAnalysis {
                 }
                 target = .constant(number)
             } else {
-                target = copy.load(operand, instruction, &state)
+                target = load(operand, instruction, &state)
             }
         default: return .unresolved("the target is of a kind that is not followed")
         }
         switch target.kind {
         case .constant: return .targets([target.number])
         case .element:
-            guard let index = Int(exactly: target.number), index < copy.elements.count else { break }
-            return JumpTable(copy.elements[index], function: function, memory: memory).targets(isJump: isJump)
+            guard let index = Int(exactly: target.number), index < elements.count else { break }
+            return JumpTable(elements[index], function: function, memory: memory).targets(isJump: isJump)
         default: break
         }
         return .unresolved("the target comes from a register or from memory that changes")

@@ -1,6 +1,8 @@
 /// What is known before an instruction: registers, words on the stack, the last comparison.
 struct MachineState {
     struct Slot: Hashable {
+        /// Distance from the stack pointer at the function's entry.
+        var offset: Int64
         var value: Value
         var width: UInt8
     }
@@ -16,21 +18,21 @@ struct MachineState {
         case interruptFlagInCarry
     }
 
-    private(set) var registers: [Value]
-    /// Words by their distance from the stack pointer at the function's entry.
-    private(set) var slots: [Int64: Slot]
+    private var registers: InlineArray<16, Value>
+    /// Words of which something is known, in no order: there are few.
+    private var slots: [Slot]
     var comparison: Comparison = .none
     /// Whether this is only reached where interrupts were enabled when this function saved the flags.
     var interruptsWereEnabled = false
 
     /// The most words on the stack that are followed.
-    private static let maximumSlots = 512
+    private static let maximumSlots = 128
 
     /// At the entry of a function.
     static var entry: MachineState {
-        var state = MachineState(registers: [Value](repeating: .unknown, count: 16), slots: [:])
+        var state = MachineState(registers: InlineArray(repeating: .unknown), slots: [])
         state.registers[Int(Register.rsp)] = .stack(0)
-        state.slots[0] = Slot(value: Value(kind: .returnAddress), width: 8)
+        state.slots.append(Slot(offset: 0, value: Value(kind: .returnAddress), width: 8))
         return state
     }
 
@@ -45,15 +47,24 @@ struct MachineState {
             }
         }
         if slots != other.slots {
-            for (offset, slot) in slots {
-                guard let theirs = other.slots[offset], theirs.width == slot.width else {
-                    slots[offset] = nil
-                    changed = true
+            var kept: [Slot] = []
+            kept.reserveCapacity(slots.count)
+            var isReduced = false
+            for var slot in slots {
+                guard let theirs = other.slots.first(where: { $0.offset == slot.offset && $0.width == slot.width })
+                else {
+                    isReduced = true
                     continue
                 }
                 let merged = slot.value.merged(with: theirs.value)
-                guard merged != slot.value else { continue }
-                slots[offset] = merged.kind == .unknown ? nil : Slot(value: merged, width: slot.width)
+                if merged != slot.value {
+                    isReduced = true
+                    slot.value = merged
+                }
+                if merged.kind != .unknown { kept.append(slot) }
+            }
+            if isReduced {
+                slots = kept
                 changed = true
             }
         }
@@ -70,8 +81,8 @@ struct MachineState {
 
     /// Forgets everything but the ways in.
     mutating func forgetAll() {
-        registers = [Value](repeating: .unknown, count: 16)
-        slots = [:]
+        registers = InlineArray(repeating: .unknown)
+        slots = []
         comparison = .none
         interruptsWereEnabled = false
     }
@@ -87,9 +98,7 @@ struct MachineState {
         {
             registers[index] = .unknown
         }
-        for (offset, slot) in slots where slot.value.kind == .bounded && slot.value.identity == identity {
-            slots[offset] = nil
-        }
+        slots.removeAll { $0.value.kind == .bounded && $0.value.identity == identity }
         if case .with(identity, _) = comparison { comparison = .none }
         return Value(kind: .bounded, isChecked: isChecked, number: bound, identity: identity)
     }
@@ -104,41 +113,37 @@ struct MachineState {
             return value
         }
         for index in registers.indices { if let value = limited(registers[index]) { registers[index] = value } }
-        for (offset, slot) in slots {
-            if let value = limited(slot.value) { slots[offset] = Slot(value: value, width: slot.width) }
-        }
+        for index in slots.indices { if let value = limited(slots[index].value) { slots[index].value = value } }
     }
 
     // MARK: The stack
 
     /// What lies at a distance from the entry's stack pointer, where a word of that width was written.
     func slot(_ offset: UInt64, width: UInt8) -> Value? {
-        guard let slot = slots[Int64(bitPattern: offset)], slot.width == width else { return nil }
-        return slot.value
+        let place = Int64(bitPattern: offset)
+        for slot in slots where slot.offset == place { return slot.width == width ? slot.value : nil }
+        return nil
     }
 
     mutating func store(_ value: Value, at offset: UInt64, width: UInt8) {
         let place = Int64(bitPattern: offset)
         overwrite(place, width: Int64(width))
         guard value.kind != .unknown, slots.count < MachineState.maximumSlots else { return }
-        slots[place] = Slot(value: value, width: width)
+        slots.append(Slot(offset: place, value: value, width: width))
     }
 
     /// Something of that many bytes was written there.
-    mutating func overwrite(_ place: Int64, width: Int64) {
-        guard place > -(1 << 32), place < 1 << 32, width <= 64 else {
-            slots.removeAll()
-            return
-        }
-        for other in (place - 7)..<(place + width) {
-            if let slot = slots[other], other + Int64(slot.width) > place { slots[other] = nil }
+    private mutating func overwrite(_ place: Int64, width: Int64) {
+        let end = place &+ width
+        guard place > -(1 << 40), place < 1 << 40 else { return slots.removeAll() }
+        for index in slots.indices.reversed() {
+            let slot = slots[index]
+            if slot.offset < end, slot.offset &+ Int64(slot.width) > place { slots.remove(at: index) }
         }
     }
 
     mutating func forgetSlots() {
-        let home = slots[0]
-        slots.removeAll(keepingCapacity: true)
         // Only this function's own code is expected to write its return address.
-        if let home, home.value.kind == .returnAddress { slots[0] = home }
+        slots.removeAll { $0.offset != 0 || $0.value.kind != .returnAddress }
     }
 }

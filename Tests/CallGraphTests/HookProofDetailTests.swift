@@ -20,6 +20,16 @@ import Testing
         #expect(proof.notVisited.first?.reason == "known by name: panics")
     }
 
+    @Test func tablesThatNoCodeChecksAreTold() async throws {
+        let table = ".section .rodata\ntable: .quad 1b, 2b, 0\n"
+        let checked = try await AssembledCode(
+            "FN hook\n and edi, 1; jmp [table + rdi*8]\n1: inc eax; ret\n2: ret\nEND hook\n" + table)
+        #expect(try checked.prove().uncheckedTables.isEmpty)
+        let unchecked = try await AssembledCode(
+            "FN hook\n movzx edi, dil; jmp [table + rdi*8]\n1: inc eax; ret\n2: ret\nEND hook\n" + table)
+        #expect(try unchecked.prove().uncheckedTables == [try unchecked.address("hook") + 4])
+    }
+
     @Test func aHookThatIsItselfASinkViolates() async throws {
         let proof = try await AssembledCode("FN alloc_frame\n ret\nEND alloc_frame\n").prove("alloc_frame")
         #expect(proof.verdict == .violates)

@@ -209,6 +209,16 @@ enum RuleCases {
             code: hook("call [table + rdi*8]; ret", "FN f\n ret\nEND f\n.section .rodata\ntable: .quad f, f\n"),
             verdict: .unproven, gaps: [.indirectCall]),
         Case(
+            name: "an index that changed after the check",
+            code: hook(
+                "cmp rdi, 1; ja 9f; add rdi, rsi; jmp [table + rdi*8]\n1: inc eax; ret\n2: ret\n9: ret",
+                ".section .rodata\ntable: .quad 1b, 2b, 0x1234\n"),
+            verdict: .clean),
+        Case(
+            name: "an index that nothing bounds, into no code",
+            code: hook("jmp [table + rdi*8]", ".section .rodata\ntable: .quad 0x1234\n"),
+            verdict: .unproven, gaps: [.indirectJump]),
+        Case(
             name: "a table within a loop",
             code: hook(
                 "mov esi, 9\n0: mov eax, esi; and eax, 1; jmp [table + rax*8]\n1: inc edx\n2: dec esi; jne 0b; ret",
@@ -326,6 +336,7 @@ enum RuleCases {
         Case(name: "ud2", code: hook("ud2"), verdict: .violates, kinds: [.panic]),
         Case(name: "int3", code: hook("int3"), verdict: .violates, kinds: [.panic]),
         Case(name: "hlt", code: hook("hlt; ret"), verdict: .violates, kinds: [.blocking]),
+        Case(name: "mwait", code: hook("mwait; ret"), verdict: .violates, kinds: [.blocking]),
         Case(name: "for ever", code: hook("1: jmp 1b"), verdict: .violates, kinds: [.blocking]),
         Case(
             name: "for ever, counting", code: hook("1: inc qword ptr [rdi]; jmp 1b"), verdict: .violates,

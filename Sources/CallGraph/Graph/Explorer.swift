@@ -238,13 +238,13 @@ final class Explorer {
                 guard let position = function.position(of: site) else { continue }
                 let instruction = function.instructions[position]
                 switch resolution {
-                case .targets(let targets):
+                case .targets(let targets, let isAssumed):
                     var known: [UInt64] = []
-                    if case .targets(let older)?? = function.indirect[site] { known = older }
+                    if case .targets(let older, _)?? = function.indirect[site] { known = older }
                     let added = targets.filter { !known.contains($0) }
                     guard !added.isEmpty else { continue }
                     isNew = true
-                    function.indirect[site] = .targets(known + added)
+                    function.indirect[site] = .targets(known + added, isAssumed: isAssumed)
                     for target in added {
                         if instruction.operation == .callIndirect {
                             reach(target, from: function, site: site, isTail: false)

@@ -9,7 +9,8 @@ final class FunctionGraph {
 
     /// A call or jump of which the target is in a register or in memory.
     enum Resolution: Hashable {
-        case targets([UInt64])
+        /// Where it leads; `isAssumed` where the extent of a table was taken from the table itself.
+        case targets([UInt64], isAssumed: Bool)
         case unresolved(String)
     }
 
@@ -43,7 +44,9 @@ final class FunctionGraph {
     /// Whether code or edges were added since values were last followed.
     var isChanged = true
     private var knownFacts = ValueAnalysis.Facts()
-    /// The blocks and findings, once exploring is over.
+    /// Jumps through tables of which no code checks the index.
+    var assumedTables: [UInt64] = []
+    /// The findings, once exploring is over.
     var findings: [LocalFinding]?
     var effects: CodeEffects?
 

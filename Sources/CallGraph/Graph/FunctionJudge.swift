@@ -71,7 +71,7 @@ struct FunctionJudge {
                 found.append(
                     LocalFinding(
                         kind: .blocking, site: instruction.address, evidence: .instructions,
-                        sink: "hlt, which waits for an interrupt"))
+                        sink: (explorer.text(at: instruction.address) ?? "hlt") + ", which waits for an interrupt"))
             case .interruptReturn:
                 found.append(
                     LocalFinding(
@@ -100,6 +100,7 @@ struct FunctionJudge {
             function.gaps[site] = (.strayReturn, "the return may go elsewhere than to the caller")
         }
         for (site, resolution) in facts.indirect {
+            if case .targets(_, isAssumed: true) = resolution { function.assumedTables.append(site) }
             guard case .unresolved(let why) = resolution, let position = function.position(of: site) else { continue }
             let isCall = function.instructions[position].operation == .callIndirect
             function.gaps[site] = (isCall ? .indirectCall : .indirectJump, why)

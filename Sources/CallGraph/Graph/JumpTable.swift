@@ -35,7 +35,7 @@ struct JumpTable {
                 }
                 targets.append(target)
             }
-            return .targets(unique(targets))
+            return .targets(unique(targets), isAssumed: false)
         }
         guard isJump, let symbol = function.symbol, symbol.size > 0 else {
             return .unresolved("nothing bounds the index of \(place)")
@@ -46,7 +46,7 @@ struct JumpTable {
             targets.append(target)
         }
         guard !targets.isEmpty else { return .unresolved("\(place) does not lead into the function") }
-        return .targets(unique(targets))
+        return .targets(unique(targets), isAssumed: true)
     }
 
     private func target(_ index: UInt64) -> UInt64? {

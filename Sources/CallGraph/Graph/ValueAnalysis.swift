@@ -514,7 +514,7 @@ final class ValueAnalysis {
         default: return .unresolved("the target is of a kind that is not followed")
         }
         switch target.kind {
-        case .constant: return .targets([target.number])
+        case .constant: return .targets([target.number], isAssumed: false)
         case .element:
             guard let index = Int(exactly: target.number), index < elements.count else { break }
             return JumpTable(elements[index], function: function, memory: memory).targets(isJump: isJump)

@@ -24,7 +24,7 @@ extension Disassembler {
                 ]
             ),
             (.leaveFunction, [X86_INS_RET]), (.invalid, [X86_INS_UD2, X86_INS_UD2B]),
-            (.breakpoint, [X86_INS_INT3, X86_INS_INT1]), (.halt, [X86_INS_HLT]),
+            (.breakpoint, [X86_INS_INT3, X86_INS_INT1]), (.halt, [X86_INS_HLT, X86_INS_MWAIT]),
             (
                 .interruptReturn,
                 [

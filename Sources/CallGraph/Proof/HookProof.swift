@@ -46,6 +46,10 @@ public struct HookProof: Hashable, Sendable, Codable {
     public var visited: [VisitedFunction]
     /// The functions that are reached and were not looked into.
     public var notVisited: [UnvisitedFunction]
+    /// Jumps through tables of which no code checks the index: the table was read as far as it leads into its function.
+    ///
+    /// Compilers leave the check out where they know the index; a clean verdict relies on that.
+    public var uncheckedTables: [UInt64]
     /// Whether functions could be judged by name; without names a proof is never clean.
     public var knowsNames: Bool
     /// Whether inlined functions could be judged by name.

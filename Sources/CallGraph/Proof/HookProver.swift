@@ -30,7 +30,8 @@ public final class HookProver {
                 let gap = ProofGap(reason: .noDisassembler, text: "Capstone cannot be used for x86-64", path: [])
                 return HookProof(
                     root: root, name: nil, verdict: .unproven, violations: [], gaps: [gap], omitted: 0, visited: [],
-                    notVisited: [], knowsNames: names != nil, knowsInlining: names?.knowsInlining ?? false,
+                    notVisited: [], uncheckedTables: [], knowsNames: names != nil,
+                    knowsInlining: names?.knowsInlining ?? false,
                     catalogueVersion: catalogue.version)
             }
         }

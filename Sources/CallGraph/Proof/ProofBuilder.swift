@@ -71,7 +71,8 @@ struct ProofBuilder {
             !violations.isEmpty ? .violates : gaps.isEmpty && omitted == 0 && !reached.isEmpty ? .clean : .unproven
         return HookProof(
             root: root, name: reached.first?.symbol?.name, verdict: verdict, violations: violations, gaps: gaps,
-            omitted: omitted, visited: visited(), notVisited: notVisited(), knowsNames: explorer.names != nil,
+            omitted: omitted, visited: visited(), notVisited: notVisited(),
+            uncheckedTables: reached.flatMap(\.assumedTables).sorted(), knowsNames: explorer.names != nil,
             knowsInlining: explorer.names?.knowsInlining ?? false, catalogueVersion: explorer.catalogue.version)
     }
 

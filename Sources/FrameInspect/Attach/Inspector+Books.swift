@@ -41,7 +41,8 @@ extension Inspector {
 
     /// Searches memory for address spaces where that is wanted; the guest may run meanwhile.
     func planBooks(_ search: AddressSpaceSearch) async throws(InspectorError) -> BooksPlan {
-        let isListed = facts.addressSpaces != nil && target.profile.addressSpaces.map { anchors[$0.anchor] != nil } ?? false
+        let isListed =
+            facts.addressSpaces != nil && target.profile.addressSpaces.map { anchors[$0.anchor] != nil } ?? false
         guard search == .always || (search == .automatic && !isListed) else { return BooksPlan() }
         guard memory.kind != .gdbstub else {
             let reason = "all of memory would have to come over the debug stub: give a faster way to read it"
@@ -194,7 +195,9 @@ extension Inspector {
         for state in states where state.isLongMode { add(state.cr3, .processor) }
         if roots.isEmpty { add(addressSpace.mode.root.rawValue, .processor) }
         for space in listed { add(space.root, .listed, identifier: space.identifier) }
-        for candidate in try await confirmed(plan.candidates, like: roots.first?.address) { add(candidate, .discovered) }
+        for candidate in try await confirmed(plan.candidates, like: roots.first?.address) {
+            add(candidate, .discovered)
+        }
         return roots
     }
 

@@ -21,7 +21,10 @@ struct KernelProfileTests {
     @Test(arguments: [
         ("\"stride\" :", "\"strid\" :", "missingKey", "slot.stride", "is it written strid there?"),
         ("\"indexBase\" :", "\"indexBaze\" :", "unknownKey", "table.indexBaze", "did you mean indexBase?"),
-        ("\"maxOrder\" : 11", "\"maxOrder\" : 11, \"colour\" : null", "unknownKey", "colour", "known there: anchors"),
+        (
+            "\"maxOrder\" : 11", "\"maxOrder\" : 11, \"colour\" : null", "unknownKey", "colour",
+            "known there: addressSpaces, anchors"
+        ),
         ("\"maxOrder\" : 11", "\"maxOrder\" : \"11\"", "wrongType", "maxOrder", "a number"),
         ("\"maxOrder\" : 11", "\"maxOrder\" : 41", "invalid", "maxOrder", "0...40"),
         ("\"profileVersion\" : 1", "\"profileVersion\" : 2", "unsupportedVersion", "profileVersion", "reads 1"),
@@ -29,6 +32,17 @@ struct KernelProfileTests {
         ("\"offset\" : 36", "\"offset\" : 34", "invalid", "slot.fields.generation", "overlaps slot.fields.refcount"),
         ("\"0xffffffff\"", "\"0x1ffffffff\"", "invalid", "references.unused", "32 bits"),
         ("\"metadataCount\" :", "\"metadataCont\" :", "invalid", "table.count.anchor", "did you mean metadataCont?"),
+        ("\"ownershipTable\" :", "\"ownershipTables\" :", "invalid", "ownership.anchor", "mean ownershipTables?"),
+        (
+            "\"transientRefs\" :", "\"transientRef\" :", "missingKey", "ownership.entry.transientRefs",
+            "transientRef there"
+        ),
+        (
+            "\"capabilities\" : \"caps\"", "\"capabilities\" : \"\"", "invalid", "ownership.entry.capabilities",
+            "is empty"
+        ),
+        ("\"type\" : \"SpinLock\"", "\"type\" : \"Once\"", "invalid", "cells[1].type", "occurs twice"),
+        ("\"kind\" : \"lock\"", "\"kind\" : \"look\"", "wrongType", "cells[1].kind", "cells[1].kind"),
     ])
     func faultsAreNamed(_ old: String, _ new: String, _ code: String, _ path: String, _ text: String) throws {
         let error = try #require(try error(replacing: old, with: new))

@@ -35,7 +35,9 @@ struct AddressSpaceList {
                 try await reader.copy(place, layout.vector.stride, to: element)
             } catch {
                 guard error.isOfTheGuest else { throw error }
-                return (elements, "an address space would be described at 0x\(String(place, radix: 16)): \(error.message)")
+                return (
+                    elements, "an address space would be described at 0x\(String(place, radix: 16)): \(error.message)"
+                )
             }
             let bytes = UnsafeRawPointer(element)
             elements.append(Element(identifier: bytes.number(layout.identifier), root: bytes.number(layout.root)))

@@ -15,9 +15,12 @@ struct CollectionReader {
             guard !word.accepts(value) else { continue }
             let whereabouts = "0x\(String(place, radix: 16))"
             switch word.kind {
-            case .once: return .notInitialised("\(name) is not set up yet: the state of its \(word.type) at \(whereabouts) is \(value)")
+            case .once:
+                return .notInitialised(
+                    "\(name) is not set up yet: the state of its \(word.type) at \(whereabouts) is \(value)")
             case .option: return .notInitialised("\(name) is not set up yet: its option at \(whereabouts) is empty")
-            case .lock: held = .midChange("\(name) is locked: the word of its \(word.type) at \(whereabouts) is \(value)")
+            case .lock:
+                held = .midChange("\(name) is locked: the word of its \(word.type) at \(whereabouts) is \(value)")
             }
         }
         return held

@@ -4,7 +4,7 @@ internal import GuestMemory
 ///
 /// Not for several tasks at once. A guest that runs on may show pages of different moments.
 final class PageReader {
-    /// Pages that are kept: 32 MiB. What needs more starts afresh.
+    /// Pages that are kept, 32 MiB; what needs more starts afresh.
     static let maximumPages = 8192
     private static let pageBytes = 4096
 
@@ -40,7 +40,8 @@ final class PageReader {
         while done < count {
             let (position, overflow) = address.addingReportingOverflow(UInt64(done))
             guard !overflow else {
-                throw MemoryError(.notMapped, "\(count) bytes from 0x\(String(address, radix: 16)) leave the address space")
+                throw MemoryError(
+                    .notMapped, "\(count) bytes from 0x\(String(address, radix: 16)) leave the address space")
             }
             let offset = Int(position & 4095)
             let length = min(count - done, PageReader.pageBytes - offset)
@@ -105,7 +106,8 @@ final class PageReader {
         } catch {
             guard error.code == .notRAM else { throw error }
             throw MemoryError(
-                .badPageTable, "\(virtual): a page table would be at \(place), which is not RAM", at: place, cause: error)
+                .badPageTable, "\(virtual): a page table would be at \(place), which is not RAM", at: place,
+                cause: error)
         }
         tables[frame] = table
         return table.load(fromByteOffset: offset, as: UInt64.self).littleEndian
@@ -133,7 +135,8 @@ final class PageReader {
         case .reservedBits(let level, let entry):
             MemoryError(
                 .badPageTable,
-                "\(address): the page-table entry at level \(level), 0x\(String(entry, radix: 16)), has reserved bits set")
+                "\(address): the page-table entry at level \(level), 0x\(String(entry, radix: 16)), has reserved bits set"
+            )
         }
     }
 }

@@ -54,7 +54,9 @@ final class SmallVectorReader {
     /// - Throws: ``MemoryError`` when the guest is gone; what the guest's memory contradicts is a result.
     func spilled(_ vector: UnsafeRawPointer) async throws(MemoryError) -> Result {
         let capacity = vector.number(layout.capacity)
-        if let tag = layout.heapGuard, tag.accepts(vector.number(tag.field)) != (capacity > UInt64(layout.inlineCapacity)) {
+        if let tag = layout.heapGuard,
+            tag.accepts(vector.number(tag.field)) != (capacity > UInt64(layout.inlineCapacity))
+        {
             return .damaged(
                 "its vector's tag is \(vector.number(tag.field)), which does not go with the capacity \(capacity) "
                     + "(\(layout.inlineCapacity) elements fit in place)")

@@ -102,10 +102,12 @@ struct CollectionLearner {
         if let first = rest.first {
             let names = type.members.map(\.name).joined(separator: ", ")
             throw ImageError(
-                .noSuchMember, "the type \(type.name) has no member \(first)\(names.isEmpty ? "" : "; it has \(names)")")
+                .noSuchMember, "the type \(type.name) has no member \(first)\(names.isEmpty ? "" : "; it has \(names)")"
+            )
         }
         throw ImageError(
-            .noSuchType, "no \(name) is inside \(start.name): what is there is \(type.name.isEmpty ? "nothing" : type.name)")
+            .noSuchType,
+            "no \(name) is inside \(start.name): what is there is \(type.name.isEmpty ? "nothing" : type.name)")
     }
 
     /// The payload of an option, and the word that says whether it is there.
@@ -143,7 +145,8 @@ struct CollectionLearner {
         let height = try reference.type.member(path: "height")
         let leaf = try target(of: node.type, name: "the root of \(map.name)")
         let parent = try place("parent", in: leaf)
-        let inner = try target(of: CollectionLearner.pointer(in: parent.type)?.type ?? parent.type, name: "a node's parent")
+        let inner = try target(
+            of: CollectionLearner.pointer(in: parent.type)?.type ?? parent.type, name: "a node's parent")
         let keys = try elements("keys", in: leaf)
         let values = try elements("vals", in: leaf)
         let edges = try elements("edges", in: inner)
@@ -281,7 +284,9 @@ struct CollectionLearner {
     private static func content(of type: ImageType) -> ImageType {
         var current = type
         for _ in 0..<maximumWrappers {
-            guard ["MaybeUninit", "ManuallyDrop", "MaybeDangling", "UnsafeCell"].contains(current.plainName) else { break }
+            guard ["MaybeUninit", "ManuallyDrop", "MaybeDangling", "UnsafeCell"].contains(current.plainName) else {
+                break
+            }
             let members = current.members.filter { $0.type.size > 0 }
             guard members.count == 1, let only = members.first, only.offset == 0 else { break }
             current = only.type

@@ -179,9 +179,14 @@ import Testing
                 let error = await Self.failure(impatient)
                 #expect(error?.code.description == "unreachable")
             }
-            let table = try await Self.snapshot(target)
-            #expect(!table.provenance.consistent)
-            #expect(!table.moved.isEmpty, "a churning guest moves between two reads")
+            // On a busy host a guest may get no turn between two reads.
+            var moved = 0
+            for _ in 0..<50 where moved == 0 {
+                let table = try await Self.snapshot(target)
+                #expect(!table.provenance.consistent)
+                moved = table.moved.count
+            }
+            #expect(moved > 0, "a churning guest moves between two reads")
             try await guest.command("churn stop")
         }
     }

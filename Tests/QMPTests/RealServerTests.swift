@@ -38,15 +38,6 @@ import Testing
         }
     }
 
-    private static func failure(_ body: () async throws -> Void) async -> QMPError? {
-        do {
-            try await body()
-            return nil
-        } catch {
-            return error as? QMPError
-        }
-    }
-
     // MARK: qemu-storage-daemon
 
     @Test(.timeLimit(.minutes(1))) func theStorageDaemonIsAQMPServerToo() async throws {
@@ -65,7 +56,7 @@ import Testing
         #expect(commands.isSuperset(of: ["query-version", "blockdev-create", "quit"]))
         #expect(!commands.contains("query-status"), "it has no guest")
 
-        let noGuest = await Self.failure { _ = try await client.execute(QueryStatus()) }
+        let noGuest = await failure { _ = try await client.execute(QueryStatus()) }
         #expect(noGuest?.code == .command(class: "CommandNotFound"))
         #expect(noGuest?.message.contains("query-status") == true)
 
@@ -87,9 +78,9 @@ import Testing
 
         // Its last words are the reply or nothing: either way the connection ends with a reason.
         let ending = client.events()
-        let last = await Self.failure { _ = try await client.execute(Quit()) }
+        let last = await failure { _ = try await client.execute(Quit()) }
         #expect(last == nil || last?.code == .disconnected)
-        let reason = await Self.failure { for try await _ in ending {} }
+        let reason = await failure { for try await _ in ending {} }
         #expect(reason?.code == .disconnected)
         #expect(await daemon.wait() == .status(0))
     }
@@ -111,9 +102,9 @@ import Testing
                 let refusal = try await client.monitor("gpa2hva")
                 #expect(throws: QMPError.self) { try HostAddress.parse(refusal) }
                 // A name without a descriptor, and a number that no command takes.
-                let missing = await Self.failure { _ = try await client.execute(CloseDescriptor(named: "none")) }
+                let missing = await failure { _ = try await client.execute(CloseDescriptor(named: "none")) }
                 #expect(missing?.code == .command(class: "GenericError"))
-                let absurd = await Self.failure {
+                let absurd = await failure {
                     _ = try await client.execute(DumpGuestMemory(to: "file:/x", begin: 1 << 63, length: 1))
                 }
                 #expect(absurd?.code == .usage)
@@ -134,7 +125,7 @@ import Testing
                     try await group.waitForAll()
                 }
                 for number in 0..<20 { _ = try await client.execute(CloseDescriptor(named: "fd-\(number)")) }
-                let closed = await Self.failure { try await client.passDescriptor(-1, named: "none") }
+                let closed = await failure { try await client.passDescriptor(-1, named: "none") }
                 #expect(closed?.code == .usage)
             }
         }
@@ -144,7 +135,7 @@ import Testing
         try await QEMUProcess.with(["-machine", "none"]) { qemu in
             let address = try QMPAddress(qemu.qmpSocket)
             let first = try await QMPClient.connect(to: address)
-            let error = await Self.failure { _ = try await QMPClient.connect(to: address, timeout: .milliseconds(300)) }
+            let error = await failure { _ = try await QMPClient.connect(to: address, timeout: .milliseconds(300)) }
             #expect(error?.code == .busy)
             _ = try await first.execute(QueryStatus())
             await first.close()
@@ -164,10 +155,10 @@ import Testing
             try await Task.sleep(for: .milliseconds(100))
             qemu.process.send(signal: SIGKILL)
             for call in calls {
-                let error = await Self.failure { _ = try await call.value }
+                let error = await failure { _ = try await call.value }
                 #expect(error?.code == .disconnected)
             }
-            let reason = await Self.failure { for try await _ in events {} }
+            let reason = await failure { for try await _ in events {} }
             #expect(reason?.code == .disconnected)
             #expect(client.endReason?.code == .disconnected)
         }
@@ -177,10 +168,10 @@ import Testing
         try await QEMUProcess.with(["-machine", "none"]) { qemu in
             let client = try await QMPClient.connect(to: try QMPAddress(qemu.qmpSocket))
             let events = client.events()
-            let error = await Self.failure { _ = try await client.execute(Quit()) }
+            let error = await failure { _ = try await client.execute(Quit()) }
             #expect(error == nil || error?.code == .disconnected)
             var names: [String] = []
-            let reason = await Self.failure { for try await event in events { names.append(event.name) } }
+            let reason = await failure { for try await event in events { names.append(event.name) } }
             #expect(names.contains("SHUTDOWN"))
             #expect(reason?.code == .disconnected)
             #expect(await qemu.process.wait() == .status(0))

@@ -8,16 +8,6 @@ import Testing
 
 /// The client against servers that do what real ones did, and what no real one should.
 @Suite(.serialized) struct ScriptedServerTests {
-    /// Reads the error that `body` throws.
-    private static func failure(_ body: () async throws -> Void) async -> QMPError? {
-        do {
-            try await body()
-            return nil
-        } catch {
-            return error as? QMPError
-        }
-    }
-
     @Test(.timeLimit(.minutes(1)), arguments: QEMUBehaviour.allCases)
     func aSessionAsEachVersionHoldsIt(_ version: QEMUBehaviour) async throws {
         let server = try ScriptedServer { peer in
@@ -48,14 +38,14 @@ import Testing
         #expect(try await client.execute(QueryStatus()) == RunStatus(status: .running, running: true))
         _ = try await client.execute(StopGuest())
         #expect(try await client.monitor("gva2gpa 0") == "gpa: 0x1000\nsecond\n")
-        let error = await Self.failure { _ = try await client.execute(QueryVersion()) }
+        let error = await failure { _ = try await client.execute(QueryVersion()) }
         #expect(error?.code == .command(class: "CommandNotFound"))
         await client.close()
         var names: [String] = []
         for try await event in events { names.append(event.name) }
         #expect(names == ["STOP"], "what came before the end is not lost, and an end from this side is no error")
         #expect(server.problems.isEmpty)
-        let late = await Self.failure { _ = try await client.execute(QueryStatus()) }
+        let late = await failure { _ = try await client.execute(QueryStatus()) }
         #expect(late?.code == .disconnected)
     }
 
@@ -102,7 +92,7 @@ import Testing
             let first = Task { try await client.monitor("first") }
             try await Task.sleep(for: .milliseconds(100))
             first.cancel()
-            let error = await Self.failure { _ = try await first.value }
+            let error = await failure { _ = try await first.value }
             #expect(error?.code == .cancelled)
             #expect(try await client.monitor("second") == "second")
             #expect(try await client.monitor("third") == "third")
@@ -118,7 +108,7 @@ import Testing
             try peer.waitForEnd()
         }
         try await QMPClient.withConnection(to: server.address) { client in
-            let error = await Self.failure { _ = try await client.monitor("slow", timeout: .milliseconds(50)) }
+            let error = await failure { _ = try await client.monitor("slow", timeout: .milliseconds(50)) }
             #expect(error?.code == .timeout)
             #expect(error?.message.contains("human-monitor-command") == true)
             let next = try await client.monitor("next")
@@ -137,7 +127,7 @@ import Testing
             try peer.waitForEnd()
         }
         try await QMPClient.withConnection(to: server.address) { client in
-            let error = await Self.failure { _ = try await client.execute(StopGuest()) }
+            let error = await failure { _ = try await client.execute(StopGuest()) }
             #expect(error?.code == .malformed)
             #expect(error?.message.contains("JSON parse error") == true)
             _ = try await client.execute(StopGuest())
@@ -168,10 +158,10 @@ import Testing
         }
         try await QMPClient.withConnection(to: server.address) { client in
             let events = client.events()
-            let error = await Self.failure { _ = try await client.monitor("info tlb", timeout: .seconds(40)) }
+            let error = await failure { _ = try await client.monitor("info tlb", timeout: .seconds(40)) }
             #expect(error?.code == .malformed)
             #expect(error?.message.contains("10485760 bytes") == true)
-            let reason = await Self.failure { for try await _ in events {} }
+            let reason = await failure { for try await _ in events {} }
             #expect(reason?.code == .malformed, "the events end with the reason")
         }
     }
@@ -192,7 +182,7 @@ import Testing
                 }
             })
         for count in 0..<conversation.count {
-            let error = await Self.failure {
+            let error = await failure {
                 let client = try await QMPClient.connect(to: server.address, timeout: .seconds(20))
                 _ = try await client.execute(QueryStatus(), timeout: .seconds(20))
             }
@@ -214,7 +204,7 @@ import Testing
             try peer.waitForEnd()
         }
         let client = try await QMPClient.connect(to: server.address)
-        let error = await Self.failure { _ = try await client.execute(QueryStatus()) }
+        let error = await failure { _ = try await client.execute(QueryStatus()) }
         #expect(error?.code == .malformed)
         #expect(client.endReason?.code == .malformed)
     }
@@ -225,7 +215,7 @@ import Testing
             while let request = try peer.request() { peer.send("{\"return\": [7], \"id\": \(request.id)}") }
         }
         try await QMPClient.withConnection(to: server.address) { client in
-            let error = await Self.failure { _ = try await client.execute(QueryStatus()) }
+            let error = await failure { _ = try await client.execute(QueryStatus()) }
             #expect(error?.code == .malformed)
             #expect(error?.message.contains("query-status") == true)
             _ = try await client.execute(StopGuest())
@@ -234,7 +224,7 @@ import Testing
 
     @Test(.timeLimit(.minutes(1))) func aServerThatNeverGreetsIsBusy() async throws {
         let server = try ScriptedServer { try $0.waitForEnd() }
-        let error = await Self.failure {
+        let error = await failure {
             _ = try await QMPClient.connect(to: server.address, timeout: .milliseconds(100))
         }
         #expect(error?.code == .busy)
@@ -247,7 +237,7 @@ import Testing
             peer.send(QEMUBehaviour.v10.greeting)
             try peer.waitForEnd()
         }
-        let error = await Self.failure {
+        let error = await failure {
             _ = try await QMPClient.connect(to: server.address, timeout: .milliseconds(300))
         }
         #expect(error?.code == .timeout)
@@ -260,7 +250,7 @@ import Testing
         let task = Task { try await QMPClient.connect(to: address, timeout: .seconds(50)) }
         try await Task.sleep(for: .milliseconds(100))
         task.cancel()
-        let error = await Self.failure { _ = try await task.value }
+        let error = await failure { _ = try await task.value }
         #expect(error?.code == .cancelled)
     }
 
@@ -274,7 +264,7 @@ import Testing
         try await Task.sleep(for: .milliseconds(100))
         await client.close()
         for call in calls {
-            let error = await Self.failure { _ = try await call.value }
+            let error = await failure { _ = try await call.value }
             #expect(error?.code == .disconnected)
         }
         #expect(client.endReason == nil)
@@ -291,7 +281,7 @@ import Testing
         }
         struct Number: Decodable { var n: Int }
         var numbers: [Int?] = []
-        let error = await Self.failure {
+        let error = await failure {
             // Nobody but the sequence holds the client.
             for try await event in try await QMPClient.connect(to: server.address).events() {
                 numbers.append(try event.data(as: Number.self)?.n)
@@ -360,13 +350,13 @@ import Testing
         let directory = try TemporaryDirectory(prefix: "gone")
         let clock = ContinuousClock()
         let start = clock.now
-        let error = await Self.failure {
+        let error = await failure {
             _ = try await QMPClient.connect(
                 to: .unix(path: directory.file("none.sock")), retryingFor: .milliseconds(300))
         }
         #expect(error?.code == .noSuchSocket)
         #expect(clock.now - start < .seconds(20))
-        let wrong = await Self.failure {
+        let wrong = await failure {
             _ = try await QMPClient.connect(
                 to: .unix(path: String(repeating: "x", count: 200)), retryingFor: .seconds(60))
         }

@@ -76,8 +76,8 @@ final class ConversationHandler: ChannelInboundHandler {
                 QMPError(
                     .busy,
                     "\(address) accepts connections but sends no QMP greeting: most likely another client holds this "
-                        + "monitor, which serves one at a time, or it is a GDB stub, which is silent too. Close the "
-                        + "other client, or start QEMU with a socket of its own for this program, for example "
+                        + "monitor, which serves one at a time, or it is a GDB stub, which is silent too and has "
+                        + "stopped its guest ('cont' in QEMU's monitor resumes it). Close the other client, or start QEMU with a socket of its own for this program, for example "
                         + "-qmp unix:/tmp/inspect.sock,server=on,wait=off"))
         case .negotiating:
             finish(

@@ -38,6 +38,7 @@ let package = Package(
         .systemLibrary(name: "CCapstone", pkgConfig: "capstone", providers: [.apt(["libcapstone-dev"])]),
         .target(name: "CGuestMemory"),
         .target(name: "CRestorer"),
+        .target(name: "CFindings"),
 
         // Floor 0: each knows one subject and none of the others.
         .target(name: "GuestMemory", dependencies: ["CGuestMemory", systemPackage], swiftSettings: strict),
@@ -63,6 +64,7 @@ let package = Package(
         .executableTarget(
             name: "inspectd",
             dependencies: [
+                "CFindings", "CallGraph",
                 "FrameInspect", "GuestMemory", "QMP", "GDBRemote", "SocketTransport", argumentParser, systemPackage,
             ], swiftSettings: strict),
 

@@ -19,6 +19,7 @@ struct Inspectd: AsyncParsableCommand {
         version: ProgramVersion.text,
         subcommands: [
             SummaryCommand.self, DumpCommand.self, FrameCommand.self, VtablesCommand.self, MapCommand.self,
+            AuditCommand.self, ExplainCommand.self,
             DoctorCommand.self, TargetsCommand.self,
         ])
 

@@ -195,11 +195,9 @@ import Testing
         let cached = Set(caches.flatMap { $0["frames"].list.compactMap(\.number) }.map { $0 >> 12 })
         #expect(survey.books.allocator.books.cached == cached)
         // Every free frame is on a list or in a cache, and no other is.
-        let table = survey.table
-        let free = (0..<table.count).filter { table.flags[$0] & 1 << 9 != 0 }
-        let known = (0..<table.count).filter {
-            survey.freeLists.listed[$0] || cached.contains(table.frame(at: $0).rawValue)
-        }
+        let slots = survey.capture.view
+        let free = (0..<slots.count).filter { slots[FrameNumber(UInt64($0))].map { $0.flags & 1 << 9 != 0 } ?? false }
+        let known = (0..<slots.count).filter { survey.freeLists.listed[$0] || cached.contains(UInt64($0)) }
         #expect(free == known)
     }
 

@@ -1,3 +1,4 @@
+import GuestTesting
 import Testing
 
 @testable import QMP

@@ -17,7 +17,7 @@ extension GuestLink {
             return try await QMPClient.connect(to: address, timeout: min(timeout, .seconds(5)))
         } catch {
             // A stub of QEMU up to 8 says that connecting stopped its guest. A later one is silent, as is a QMP socket that
-            // serves somebody else; asking which is not safe, see decision 0004.
+            // serves somebody else; asking which is not safe, see decision 0006.
             guard error.code == .notQMP, error.message.contains("\"$T") else { throw InspectorError(error) }
             throw await Task { await letGo(address, error) }.value
         }

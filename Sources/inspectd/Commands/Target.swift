@@ -32,28 +32,7 @@ extension TargetSelection {
 
     private func loadProfile() throws -> KernelProfile {
         guard profile.contains("/") || profile.hasSuffix(".json") else { return try KernelProfile.named(profile) }
-        var bytes: [UInt8] = []
-        let descriptor = open(profile, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
-        guard descriptor >= 0 else {
-            throw CommandError(
-                .mismatch, "the profile \(profile) cannot be opened: \(String(cString: strerror(errno)))")
-        }
-        defer { close(descriptor) }
-        var status = stat()
-        guard fstat(descriptor, &status) == 0, status.st_mode & S_IFMT == S_IFREG else {
-            throw CommandError(.mismatch, "the profile \(profile) is not a file; give the path of a JSON file")
-        }
-        var buffer = [UInt8](repeating: 0, count: 1 << 16)
-        while bytes.count <= KernelProfile.maximumBytes {
-            let count = read(descriptor, &buffer, buffer.count)
-            if count < 0, errno == EINTR { continue }
-            guard count >= 0 else {
-                throw CommandError(
-                    .mismatch, "the profile \(profile) cannot be read: \(String(cString: strerror(errno)))")
-            }
-            if count == 0 { break }
-            bytes.append(contentsOf: buffer[0..<count])
-        }
+        let bytes = try InputFile.bytes(profile, what: "profile", limit: KernelProfile.maximumBytes)
         do {
             return try KernelProfile(parsing: bytes)
         } catch {

@@ -9,6 +9,8 @@ import SocketTransport
 enum ExitStatus: Int32, Sendable, CaseIterable {
     /// Done.
     case done = 0
+    /// The audit has findings.
+    case findings = 1
     /// The command line is wrong.
     case usage = 64
     /// The kernel image or the profile does not match the guest.

@@ -1,4 +1,5 @@
 import GuestMemory
+import GuestTesting
 import Testing
 
 @testable import FrameInspect
@@ -23,15 +24,16 @@ import Testing
             }
         }
 
-        func table() async throws -> FrameTable {
+        func view() async throws -> SlotView {
             let bytes = slots.flatMap { $0 }
             let (memory, runs) = PagedMemory.holding(bytes, pages: (0..<4).map { UInt64($0) })
             let placement = try TablePlacement(
                 base: nil, slotCount: UInt64(FreeListWalkTests.count), stride: 64, runs: runs)
-            let layout = try FrameLayout(profile: .named("strat9"))
-            return try await FrameTable(
-                reading: FrameTableReader(layout: layout, placement: placement, memory: memory),
-                provenance: Provenance(rung: .buffer, consistent: true, time: WallClock.now))
+            let copy = try TableCopy(runs: placement.runs)
+            try await copy.fill(from: memory, ProgressTally(total: placement.byteCount, report: nil))
+            return SlotView(
+                copy: copy, layout: try FrameLayout(profile: .named("strat9")), placement: placement,
+                slots: 0..<placement.slotCount)
         }
     }
 
@@ -51,15 +53,15 @@ import Testing
     private static func walk(_ lists: Lists, _ blocks: UInt64 = 3) async throws -> FreeListWalk {
         FreeListWalk(
             heads: [head(40, order: 0, blocks: blocks), head(64, order: 3, blocks: 4), head(0, order: 5, blocks: 0)],
-            table: try await lists.table())
+            slots: try await lists.view())
     }
 
     @Test func meetsEveryBlock() async throws {
         let lists = Self.healthy()
         let walk = try await Self.walk(lists)
         #expect(walk.problems.isEmpty)
-        let table = try await lists.table()
-        let blocks = walk.lists.map { walk.blocks(of: $0, in: table).map(\.rawValue) }
+        let slots = try await lists.view()
+        let blocks = walk.lists.map { walk.blocks(of: $0, in: slots).map(\.rawValue) }
         #expect(blocks == [[40, 8, 200], [64, 16, 128, 32], []])
         #expect(walk.listed.setCount == 3 + 4 * 8)
         #expect(walk.listed[71] && !walk.listed[72])

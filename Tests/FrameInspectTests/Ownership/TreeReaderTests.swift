@@ -1,4 +1,5 @@
 import GuestMemory
+import GuestTesting
 import Testing
 
 @testable import FrameInspect

@@ -1,3 +1,5 @@
+import GuestTesting
+
 @testable import FrameInspect
 
 /// Builds an ownership table as a Rust kernel lays it out: a once-cell around a lock around a B-tree map.

@@ -6,8 +6,16 @@ public struct GDBAttachment: Hashable, Sendable {
     public var packetSize: Int
     /// Whether the stub is QEMU's.
     public var isQEMU: Bool
-    /// Whether the stub said by itself that connecting stopped the target.
+    /// Whether the stub said by itself that connecting stopped the target; QEMU up to 8 does, for a guest that ran.
     public var stoppedTarget: Bool
     /// The process id that the stub gives to the machine; nil where it names none.
-    public var process: String?
+    public var process: UInt64?
+    /// The thread that the stub works on at first; nil where it names none.
+    public var thread: ThreadID?
+    /// Why the target stands still; nil for QEMU, which is not asked since that would remove breakpoints.
+    public var stop: StopReply?
+    /// Whether packets are acknowledged, which QEMU insists on.
+    public var isAcknowledging: Bool
+    /// How memory is read.
+    var memoryForm: MemoryForm
 }

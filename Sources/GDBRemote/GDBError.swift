@@ -16,6 +16,8 @@ public struct GDBError: Error, Sendable, CustomStringConvertible {
         case timeout
         /// The connection ended.
         case disconnected
+        /// The target ran meanwhile, because someone else resumed it; trying again is likely to work.
+        case interrupted
         /// An answer that the protocol does not allow.
         case malformed
         /// The stub refused, with the number it gave.

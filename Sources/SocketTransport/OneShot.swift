@@ -2,10 +2,13 @@ internal import Synchronization
 
 /// A result that is set once, by whoever comes first, and awaited by one task.
 package final class OneShot<Value: Sendable, Failure: Error>: Sendable {
+    /// What is set.
+    package typealias Outcome = Result<Value, Failure>
+
     private enum State: Sendable {
         case open
-        case awaited(CheckedContinuation<Result<Value, Failure>, Never>)
-        case resolved(Result<Value, Failure>)
+        case awaited(CheckedContinuation<Outcome, Never>)
+        case resolved(Outcome)
     }
 
     private let state = Mutex(State.open)
@@ -22,9 +25,9 @@ package final class OneShot<Value: Sendable, Failure: Error>: Sendable {
 
     /// Sets the result and wakes the task; false where another came first.
     @discardableResult
-    package func resolve(_ result: Result<Value, Failure>) -> Bool {
+    package func resolve(_ result: Outcome) -> Bool {
         let (isFirst, continuation) = state.withLock {
-            state -> (Bool, CheckedContinuation<Result<Value, Failure>, Never>?) in
+            state -> (Bool, CheckedContinuation<Outcome, Never>?) in
             switch state {
             case .open:
                 state = .resolved(result)
@@ -41,9 +44,9 @@ package final class OneShot<Value: Sendable, Failure: Error>: Sendable {
     }
 
     /// Waits for the result.
-    package func value() async -> Result<Value, Failure> {
+    package func value() async -> Outcome {
         await withCheckedContinuation { continuation in
-            let early = state.withLock { state -> Result<Value, Failure>? in
+            let early = state.withLock { state -> Outcome? in
                 if case .resolved(let result) = state { return result }
                 state = .awaited(continuation)
                 return nil

@@ -40,10 +40,44 @@ enum HexText {
         }
     }
 
+    /// The number that digits say; nil for none, for other characters, and for what needs more than 64 bits.
+    static func number(_ digits: some Collection<UInt8>) -> UInt64? {
+        guard !digits.isEmpty else { return nil }
+        var result: UInt64 = 0
+        for digit in digits {
+            guard let value = value(digit), result >> 60 == 0 else { return nil }
+            result = result << 4 | UInt64(value)
+        }
+        return result
+    }
+
+    /// The number that digits say.
+    static func number(_ digits: some StringProtocol) -> UInt64? { number(Array(digits.utf8)) }
+
+    /// The digits of a number.
+    static func text(_ number: some BinaryInteger) -> String { String(number, radix: 16) }
+
     /// Reads digits; nil for what are none.
     static func decode(_ digits: [UInt8]) -> [UInt8]? {
         var result = [UInt8](repeating: 0, count: digits.count / 2)
         let isGood = digits.withUnsafeBytes { source in result.withUnsafeMutableBytes { decode(source, into: $0) } }
         return isGood ? result : nil
+    }
+
+    /// Reads digits in which `xx` stands for a byte that the stub does not know; nil for anything else.
+    static func decodeAvailable(_ digits: [UInt8]) -> [UInt8?]? {
+        guard digits.count.isMultiple(of: 2) else { return nil }
+        var result: [UInt8?] = []
+        result.reserveCapacity(digits.count / 2)
+        for index in stride(from: 0, to: digits.count, by: 2) {
+            if digits[index] == 0x78, digits[index + 1] == 0x78 {
+                result.append(nil)
+            } else if let high = value(digits[index]), let low = value(digits[index + 1]) {
+                result.append(high << 4 | low)
+            } else {
+                return nil
+            }
+        }
+        return result
     }
 }

@@ -33,6 +33,8 @@ public struct AuditFacts: Sendable {
     public let books: KernelBooks
     /// The free lists, walked through the slots.
     public let freeLists: Reading<FreeListWalk>
+    /// The kernel's default vtable; nil where its place is not known.
+    public let defaultVtable: UInt64?
     /// Where the kernel counts quarantined pages; nil where that is not known.
     public let quarantineAddress: VirtualAddress?
     /// Whether all of it is of the same moment.

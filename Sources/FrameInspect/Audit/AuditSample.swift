@@ -20,6 +20,7 @@ extension Inspector {
         let facts = AuditFacts(
             layout: layout, slots: capture.view, survey: survey, vtables: vtables, proofs: proofs,
             proofObstacle: prover.obstacle, knowsSymbols: facts.hasSymbols, books: books, freeLists: Reading(kernel.freeLists, books.allocator.status),
+            defaultVtable: target.profile.vtable?.defaultAnchor.flatMap { anchors[$0] },
             quarantineAddress: target.profile.quarantine.flatMap { anchors[$0] }.map { VirtualAddress($0) },
             isOfOneMoment: capture.provenance.consistent)
         return AuditSample(facts: facts, provenance: capture.provenance)

@@ -32,6 +32,11 @@ extension ReverseMap {
     }
 }
 
+extension ReverseMap.Root {
+    /// Whether a processor uses it or the kernel lists it; one that only looks like a page table may be what is left of one.
+    var isInUse: Bool { origins.contains(.processor) || origins.contains(.listed) }
+}
+
 extension ReverseMap.Permissions {
     /// Like `rw-u`: read, write, execute, user mode.
     public var text: String {

@@ -18,7 +18,7 @@ extension Inspector {
     /// could be a moment's state; only what stays the same in every sample is a finding.
     /// - Throws: ``InspectorError``.
     public func audit(_ options: AuditOptions = AuditOptions()) async throws(InspectorError) -> AuditReport {
-        let rules = RuleIdentifier.allCases.filter { options.rules?.contains($0) ?? true }
+        let rules = RuleIdentifier.allCases.filter { options.rules?.contains($0) ?? !$0.isTraced }
         let isStill = !guestRuns
         let clock = ContinuousClock()
         let start = clock.now

@@ -108,9 +108,19 @@ struct FreeListRules: AuditRule {
                 from: name)
         ]
         if let frame { evidence += slots(fields + [.generation], frame, facts) }
+        // Of a list: its first block. Of a block: all of it, and the one that leads to it.
+        var frames = [FrameRange(frame ?? FrameNumber(containing: list.head.first))]
+        switch problem.kind {
+        case .cycle, .metTwice, .backLink:
+            if problem.expected != facts.layout.linkNone {
+                frames.append(FrameRange(FrameNumber(problem.expected >> 12)))
+            }
+        case .overlap: frames[0].count = 1 &<< UInt64(list.head.order)
+        default: break
+        }
         collector.report(
             Finding(
-                rule, subject: "\(name) at \(at)", frames: [FrameRange(frame ?? FrameNumber(containing: list.head.first))],
+                rule, subject: "\(name) at \(at)", frames: frames,
                 message: message, evidence: evidence,
                 next: frame.map { "inspectd frame \($0.address)" } ?? "inspectd summary"))
     }

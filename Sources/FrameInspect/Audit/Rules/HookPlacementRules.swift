@@ -46,7 +46,9 @@ struct HookPlacementRules: AuditRule {
             // Pages that the kernel split off are blocks of their own.
             guard facts.slots.withSlot(of: frame, { facts.layout.order.load($0) }) == UInt64(order) else { continue }
             let own = vtable(frame)
-            if frame != head, let hook = own?.onLastRef, hook != headHook {
+            // A vtable that the page needs for its on_unmap may be the head's as well, where on_last_ref does run.
+            let isShared = own?.onUnmap != nil && own?.onLastRef == headHook
+            if frame != head, let hook = own?.onLastRef, !isShared {
                 dead.append(FrameRange(FrameNumber(frame)))
                 deadHook = hook
             }
@@ -60,7 +62,7 @@ struct HookPlacementRules: AuditRule {
         if let first = dead.first?.first, let hook = deadHook {
             collector.report(
                 Finding(
-                    .hookDead, subject: "\(block)", frames: dead,
+                    .hookDead, subject: block, frames: dead,
                     message: "\(block): on_last_ref (\(hexadecimal(hook.rawValue))) is on a page that is not the head, "
                         + "where it never runs",
                     evidence: evidence(first, FrameNumber(head), facts), next: "inspectd frame \(first.address)"))
@@ -68,7 +70,7 @@ struct HookPlacementRules: AuditRule {
         if let first = with.first?.first, let other = without.first?.first {
             collector.report(
                 Finding(
-                    .hookPartial, subject: "\(block)", frames: without,
+                    .hookPartial, subject: block, frames: with + without,
                     message: "\(block): on_unmap is on \(with.count) of its \(with.count + without.count) pages; it will not "
                         + "run for the others",
                     evidence: [facts.slots.evidence(.vtable, of: first), facts.slots.evidence(.vtable, of: other)]

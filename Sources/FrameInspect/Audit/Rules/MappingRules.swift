@@ -28,7 +28,7 @@ struct MappingRules: AuditRule {
     private func checkFreeFrames(_ pages: ReverseMap, _ facts: AuditFacts, _ collector: inout AuditCollector) {
         for row in 0..<pages.count {
             let mapping = pages[row]
-            guard !mapping.isDirectMap else { continue }
+            guard !mapping.isDirectMap, pages.roots[mapping.root].isInUse else { continue }
             var start: UInt64?
             func report(upTo end: UInt64) {
                 guard let first = start else { return }
@@ -62,19 +62,29 @@ struct MappingRules: AuditRule {
         _ entry: OwnershipTable.Entry, _ pages: ReverseMap, _ table: OwnershipTable, _ index: MappingIndex,
         _ facts: AuditFacts, _ collector: inout AuditCollector
     ) {
-        // One capability may be mapped in several places: each place that the index knows is accounted for.
-        let known = entry.capabilities.reduce(UInt64(0)) { $0 &+ UInt64(index.mappings(of: $1).count) }
-        let allowed = max(entry.refcount, known)
-        var worst: (frame: FrameNumber, mappings: [ReverseMap.Mapping])?
-        for frame in entry.head.rawValue..<(entry.head.rawValue &+ min(entry.frameCount, 1 << 18)) {
-            var count: UInt64 = 0
-            pages.forEachMapping(of: FrameNumber(frame)) { mapping in
-                if mapping.half == .user { count &+= 1 }
-                return count <= allowed
+        // One capability may be mapped in several places: what the index knows of is accounted for.
+        let known = entry.capabilities.flatMap { index.mappings(of: $0) }
+        func isKnown(_ mapping: ReverseMap.Mapping, _ frame: FrameNumber) -> Bool {
+            let address = mapping.virtual(of: frame).rawValue
+            let space = pages.roots[mapping.root].identifier
+            return known.contains {
+                address &- $0.address.rawValue < $0.pageSize && (space == nil || space == $0.space)
             }
-            guard count > allowed else { continue }
-            let mappings = pages.uses(of: FrameNumber(frame)).filter { $0.half == .user }
-            if mappings.count > worst?.mappings.count ?? 0 { worst = (FrameNumber(frame), mappings) }
+        }
+        var worst: (frame: FrameNumber, mappings: [ReverseMap.Mapping])?
+        for number in entry.head.rawValue..<(entry.head.rawValue &+ min(entry.frameCount, 1 << 18)) {
+            let frame = FrameNumber(number)
+            var count: UInt64 = 0
+            var isAccountedFor = true
+            pages.forEachMapping(of: frame) { mapping in
+                guard mapping.half == .user, pages.roots[mapping.root].isInUse else { return true }
+                count &+= 1
+                isAccountedFor = isAccountedFor && isKnown(mapping, frame)
+                return count <= 1 << 16
+            }
+            guard count > entry.refcount, !isAccountedFor else { continue }
+            let mappings = pages.uses(of: frame).filter { $0.half == .user && pages.roots[$0.root].isInUse }
+            if mappings.count > worst?.mappings.count ?? 0 { worst = (frame, mappings) }
         }
         guard let worst else { return }
         collector.report(

@@ -70,7 +70,8 @@ struct VtableRules: AuditRule {
                         physical: vtable.physical, from: "vtable at \(pointer)")
                 ])
         }
-        if content.onLastRef == nil, content.onUnmap == nil {
+        // One that names the kernel's own default is just as good as none.
+        if content.onLastRef == nil, content.onUnmap == nil, description.pointer != facts.defaultVtable {
             report(.vtableEmpty, "\(name) has no hook: the default vtable does the same")
         }
         for (hookName, hook) in [("on_last_ref", description.onLastRef), ("on_unmap", description.onUnmap)] {

@@ -72,10 +72,10 @@ import Testing
     @Test(.timeLimit(.minutes(3))) func aGuestWithoutAKernel() async throws {
         let program = try Program()
         try await QEMUProcess.with(gdb: true) { qemu in
-            try await expect(program("summary", "--qmp", qemu.qmpSocket), 69, "long mode", "wait")
-            try await expect(program("summary", "--gdb", qemu.gdbSocket ?? ""), 69, "long mode", "wait")
+            try await expect(program("summary", "--qmp", qemu.qmpSocket), 65, "long mode", "wait")
+            try await expect(program("summary", "--gdb", qemu.gdbSocket ?? ""), 65, "long mode", "wait")
             let doctor = try await program("doctor", "--qmp", qemu.qmpSocket)
-            #expect(doctor.status == 69)
+            #expect(doctor.status == 65)
             #expect(doctor.output.contains("long mode"))
         }
     }

@@ -19,7 +19,7 @@ struct Inspectd: AsyncParsableCommand {
         version: ProgramVersion.text,
         subcommands: [
             SummaryCommand.self, DumpCommand.self, FrameCommand.self, VtablesCommand.self, MapCommand.self,
-            AuditCommand.self, ExplainCommand.self,
+            AuditCommand.self, HooksCommand.self, PinsCommand.self, OwnerCommand.self, ExplainCommand.self,
             DoctorCommand.self, TargetsCommand.self,
         ])
 

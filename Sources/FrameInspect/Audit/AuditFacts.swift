@@ -44,11 +44,7 @@ public struct AuditFacts: Sendable {
     var cachedFrames: Reading<Set<UInt64>> { Reading(books.allocator.books.cached, books.allocator.cacheStatus) }
 
     /// A free list in words.
-    func name(of head: FreeListHead) -> String {
-        let zones = books.allocator.zones.names
-        let zone = head.zone < zones.count ? zones[head.zone] : "\(head.zone)"
-        return "the free list of order \(head.order) (zone \(zone), segment \(head.segment), type \(head.migrateType))"
-    }
+    func name(of head: FreeListHead) -> String { head.text(zones: books.allocator.zones.names) }
 }
 
 extension Reading {

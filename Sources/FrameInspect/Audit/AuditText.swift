@@ -43,3 +43,11 @@ extension ReverseMap.Permissions {
         "r" + (contains(.write) ? "w" : "-") + (contains(.execute) ? "x" : "-") + (contains(.user) ? "u" : "-")
     }
 }
+
+extension FreeListHead {
+    /// The list in words.
+    func text(zones: [String]) -> String {
+        let name = zone < zones.count ? zones[zone] : "\(zone)"
+        return "the free list of order \(order) (zone \(name), segment \(segment), type \(migrateType))"
+    }
+}

@@ -1,4 +1,5 @@
 import CallGraph
+import Foundation
 import FrameInspect
 import GuestMemory
 
@@ -48,14 +49,21 @@ enum FindingRenderer {
         for (number, step) in path.enumerated() {
             let arrow = number == 0 ? "" : style.unicode ? "→ " : "-> "
             table.add([
-                Cell("\(arrow)\(step.function) +\(Format.hex(step.offset))"), Cell(step.source ?? "", .dim),
+                Cell("\(arrow)\(step.function) +\(Format.hex(step.offset))"), Cell(shortened(step.source), .dim),
                 Cell(step.instruction ?? "", .dim),
             ])
             for inlined in step.inlinedBy {
-                table.add([Cell("   inlined: \(inlined.function)", .dim), Cell(inlined.source ?? "", .dim)])
+                table.add([Cell("   inlined: \(inlined.function)", .dim), Cell(shortened(inlined.source), .dim)])
             }
         }
         return table.lines(style)
+    }
+
+    /// A source place; the compiler's own library is shown without the hash of its version.
+    private static func shortened(_ source: String?) -> String {
+        guard let source else { return "" }
+        guard source.hasPrefix("/rustc/"), let library = source.range(of: "/library/") else { return source }
+        return "rust:" + source[library.upperBound...]
     }
 
     private static func evidence(_ evidence: [Evidence], style: Style) -> [String] {

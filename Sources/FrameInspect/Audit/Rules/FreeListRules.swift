@@ -16,19 +16,28 @@ struct FreeListRules: AuditRule {
         }
         guard let walk = facts.freeLists.usable(own, "the free lists", &collector) else { return }
         for problem in walk.problems { report(problem, walk, facts, &collector) }
-        for row in walk.blocks {
-            let frame = facts.layout.frame(at: UInt64(row))
-            guard let slot = facts.slots[frame], slot.flags & facts.layout.poisonedMask != 0 else { continue }
-            // One with links says so itself.
-            guard facts.slots.verdict(of: frame)?.contradiction != .poisonedListed else { continue }
-            collector.report(
-                Finding(
-                    .poisonRecycled, subject: "frame \(frame.address)", frames: [FrameRange(frame)],
-                    message: "frame \(frame.address) is poisoned, but on a free list",
-                    evidence: slots([.flags, .guard, .generation], frame, facts),
-                    next: "inspectd frame \(frame.address)"))
-        }
+        checkPoison(walk, facts, &collector)
         checkUnlisted(walk, facts, &collector)
+    }
+
+    /// Poisoned frames that the allocator would hand out again; one with links of its own is a contradiction in its slot.
+    private func checkPoison(_ walk: FreeListWalk, _ facts: AuditFacts, _ collector: inout AuditCollector) {
+        let cached = facts.cachedFrames.value ?? []
+        for range in facts.survey.quarantined + facts.survey.poisoned {
+            for number in range.first.rawValue..<(range.first.rawValue &+ range.count) {
+                let frame = FrameNumber(number)
+                guard let index = facts.layout.index(of: frame) else { continue }
+                let isCached = cached.contains(number)
+                guard walk.listed[Int(index)] || isCached else { continue }
+                collector.report(
+                    Finding(
+                        .poisonRecycled, subject: "frame \(frame.address)", frames: [FrameRange(frame)],
+                        message: "frame \(frame.address) is poisoned, but "
+                            + (isCached ? "in a per-CPU cache" : "in a block on a free list"),
+                        evidence: slots([.flags, .guard, .generation], frame, facts),
+                        next: "inspectd frame \(frame.address)"))
+            }
+        }
     }
 
     private func checkUnlisted(_ walk: FreeListWalk, _ facts: AuditFacts, _ collector: inout AuditCollector) {

@@ -274,6 +274,11 @@ impl<'a> Planter<'a> {
 
     pub fn vtable(&mut self, physical: u64, value: u64) {
         self.concerns(physical);
+        self.sound_vtable(physical, value);
+    }
+
+    /// Installs a vtable where it is right: the finding is about another page.
+    pub fn sound_vtable(&mut self, physical: u64, value: u64) {
         self.write(Some(physical), "vtable", frame::at(physical).vtable.as_ptr() as u64, 8, value);
     }
 

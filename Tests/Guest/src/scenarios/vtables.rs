@@ -107,7 +107,7 @@ pub static ALL: [Scenario; 36] = [
     misuse("hook-dead", "hook-dead", |p| Ok(p.vtable(p.page(1), of(&hooks::COUNT_VTABLE)))),
     misuse("hook-dead-last-page", "hook-dead", |p| {
         // Also installed where it does run.
-        p.install(&hooks::COUNT_VTABLE);
+        p.sound_vtable(p.fixture.base, of(&hooks::COUNT_VTABLE));
         let last = p.page((1 << p.fixture.order) - 1);
         Ok(p.vtable(last, of(&hooks::COUNT_VTABLE)))
     }),

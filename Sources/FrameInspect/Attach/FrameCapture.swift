@@ -66,7 +66,8 @@ extension Inspector {
             throw InspectorError(error)
         }
         let capture = FrameCapture(
-            reader: reader, view: SlotView(copy: copy, layout: layout, placement: placement, slots: slots), slots: slots, allocator: books, provenance: provenance, moved: moved)
+            reader: reader, view: SlotView(copy: copy, layout: layout, placement: placement, slots: slots),
+            slots: slots, allocator: books, provenance: provenance, moved: moved)
         return (capture, gathered)
     }
 

@@ -65,7 +65,8 @@ extension FrameTableReader {
 
     /// Hands all slots to copies of an accumulator, one for each part of the table; they come back in order.
     func reduceInParts<Accumulator: Sendable>(
-        _ start: Accumulator, _ progress: ProgressTally?, _ add: @escaping @Sendable (inout Accumulator, SlotBatch) -> Void
+        _ start: Accumulator, _ progress: ProgressTally?,
+        _ add: @escaping @Sendable (inout Accumulator, SlotBatch) -> Void
     ) async throws(InspectorError) -> [Accumulator] {
         let parts = parts(of: allSlots)
         let results = await withTaskGroup(of: (Int, Result<Accumulator, MemoryError>).self) { group in

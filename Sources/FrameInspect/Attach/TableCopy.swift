@@ -58,7 +58,8 @@ final class TableCopy: @unchecked Sendable {
                             if Task.isCancelled { throw MemoryError(.unavailable, "interrupted") }
                             try await memory.read(
                                 at: PhysicalAddress(piece.address),
-                                into: UnsafeMutableRawBufferPointer(start: self.base + piece.offset, count: piece.count))
+                                into: UnsafeMutableRawBufferPointer(start: self.base + piece.offset, count: piece.count)
+                            )
                             progress.advance(by: UInt64(piece.count))
                         }
                         return nil

@@ -19,7 +19,8 @@ extension Inspector {
         let proofs = try await prover.prove(vtables)
         let facts = AuditFacts(
             layout: layout, slots: capture.view, survey: survey, vtables: vtables, proofs: proofs,
-            proofObstacle: prover.obstacle, knowsSymbols: facts.hasSymbols, books: books, freeLists: Reading(kernel.freeLists, books.allocator.status),
+            proofObstacle: prover.obstacle, knowsSymbols: facts.hasSymbols, books: books,
+            freeLists: Reading(kernel.freeLists, books.allocator.status),
             defaultVtable: target.profile.vtable?.defaultAnchor.flatMap { anchors[$0] },
             quarantineAddress: target.profile.quarantine.flatMap { anchors[$0] }.map { VirtualAddress($0) },
             isOfOneMoment: capture.provenance.consistent)

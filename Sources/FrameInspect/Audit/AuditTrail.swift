@@ -108,7 +108,8 @@ struct AuditTrail {
         }
         for (rule, count) in timeless {
             outcomes[rule] = .notRun(
-                "the guest stands still, and how long a pin lives cannot be seen: \(count) pinned now, see 'inspectd pins'")
+                "the guest stands still, and how long a pin lives cannot be seen: \(count) pinned now, see 'inspectd pins'"
+            )
         }
         findings.sort {
             ($1.severity, $0.rule, $0.frames.first?.first.rawValue ?? 0, $0.subject, $0.message)

@@ -98,7 +98,9 @@ extension Inspector {
             var moved: Set<String> = []
             for pin in watched {
                 guard let slot = try await slot(pin.index) else { continue }
-                if slot.refcount != pin.refcount || slot.generation ?? 0 != pin.generation { moved.insert(pin.identity) }
+                if slot.refcount != pin.refcount || slot.generation ?? 0 != pin.generation {
+                    moved.insert(pin.identity)
+                }
             }
             strike(moved)
             watched.removeAll { moved.contains($0.identity) }

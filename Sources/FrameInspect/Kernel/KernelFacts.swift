@@ -58,7 +58,9 @@ public struct KernelFacts: Hashable, Sendable, Codable {
             let text = Array(try container.decode(String.self, forKey: .bytes).utf8)
             bytes = try Swift.stride(from: 0, to: text.count, by: 2).map { index in
                 guard index + 1 < text.count, let high = Self.digit(text[index]), let low = Self.digit(text[index + 1])
-                else { throw DecodingError.dataCorruptedError(forKey: .bytes, in: container, debugDescription: "no hex") }
+                else {
+                    throw DecodingError.dataCorruptedError(forKey: .bytes, in: container, debugDescription: "no hex")
+                }
                 return high << 4 | low
             }
         }

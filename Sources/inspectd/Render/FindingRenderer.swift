@@ -31,7 +31,8 @@ enum FindingRenderer {
         guard !ranges.isEmpty else { return "" }
         let shown = ranges.prefix(3).map { range in
             let start = Format.hex(range.first.address.rawValue)
-            return range.count == 1 ? start : "\(start)..\(Format.hex(range.first.address.rawValue &+ range.count << 12))"
+            return range.count == 1
+                ? start : "\(start)..\(Format.hex(range.first.address.rawValue &+ range.count << 12))"
         }
         let total = ranges.reduce(UInt64(0)) { $0 &+ $1.count }
         var text = shown.joined(separator: " ")

@@ -22,8 +22,9 @@ enum HooksRenderer {
         let location = CodeLocation(use.place)
         let total = use.frames.reduce(UInt64(0)) { $0 &+ $1.count }
         var lines = [
-            style.paint(word, tint) + "  " + style.paint(use.name, .heading) + style.paint(
-                "  \(use.roles.joined(separator: ", ")) of \(style.number(total)) frames", .dim)
+            style.paint(word, tint) + "  " + style.paint(use.name, .heading)
+                + style.paint(
+                    "  \(use.roles.joined(separator: ", ")) of \(style.number(total)) frames", .dim)
         ]
         let parts = [Format.hex(location.address), location.source, location.place.isEmpty ? nil : location.place]
         lines.append("  " + style.paint(parts.compactMap { $0 }.joined(separator: style.separator), .dim))
@@ -47,7 +48,8 @@ enum HooksRenderer {
         let instructions = proof.visited.reduce(0) { $0 + $1.instructions }
         lines.append(
             style.paint(
-                "  \(instructions) instructions in \(functions) \(functions == 1 ? "function" : "functions") looked at", .dim))
+                "  \(instructions) instructions in \(functions) \(functions == 1 ? "function" : "functions") looked at",
+                .dim))
         if isDetailed {
             var table = TextTable([.right(""), .flexible("", cutsMiddle: true)], indent: 4, hasHeader: false)
             for function in proof.visited { table.add([Cell("\(function.instructions)"), Cell(function.name)]) }

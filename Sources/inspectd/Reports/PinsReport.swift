@@ -17,11 +17,13 @@ struct PinsReport: Sendable {
                 .array(
                     survey.pins.map { pin in
                         .object([
-                            ("address", .hex(pin.entry.base.rawValue)), ("order", .number(UInt64(max(pin.entry.order, 0)))),
+                            ("address", .hex(pin.entry.base.rawValue)),
+                            ("order", .number(UInt64(max(pin.entry.order, 0)))),
                             ("state", .string(pin.stateName)), ("pins", .number(pin.entry.transientRefs)),
                             ("capabilities", .array(pin.entry.capabilities.map { .number($0) })),
                             ("references", .number(pin.entry.refcount)),
-                            ("slotReferences", .number(pin.slotReferences)), ("mappings", .number(UInt64(pin.mappings))),
+                            ("slotReferences", .number(pin.slotReferences)),
+                            ("mappings", .number(UInt64(pin.mappings))),
                             ("generation", .number(pin.generation)), ("isOrphaned", .bool(pin.isOrphaned)),
                             ("ageSeconds", pin.age.map { .decimal($0) } ?? .null),
                         ])

@@ -62,7 +62,8 @@ struct FreeListRules: AuditRule {
                 Finding(
                     .freeUnlisted, subject: "free block \(frame.address) of order \(order)",
                     frames: [FrameRange(frame, count: order <= 40 ? 1 << UInt64(order) : 1)],
-                    message: "the free block \(frame.address) of order \(order) is on no free list and in no per-CPU cache: "
+                    message:
+                        "the free block \(frame.address) of order \(order) is on no free list and in no per-CPU cache: "
                         + "it is lost",
                     evidence: slots([.flags, .order, .next, .prev, .generation], frame, facts),
                     next: "inspectd frame \(frame.address)"))
@@ -90,8 +91,10 @@ struct FreeListRules: AuditRule {
                 .freelistBrokenLink, "\(name): \(at) points back to \(found), but \(expected) is before it"
             )
         case .outsideTable, .outsideSegment, .notAFrame:
-            let place = problem.kind == .notAFrame
-                ? "no frame's address" : problem.kind == .outsideTable ? "outside the frame table" : "in another segment"
+            let place =
+                problem.kind == .notAFrame
+                ? "no frame's address"
+                : problem.kind == .outsideTable ? "outside the frame table" : "in another segment"
             (rule, message) = (
                 .freelistBrokenLink, "\(name): the link to \(hexadecimal(problem.found)) after \(at) is \(place)"
             )

@@ -71,7 +71,8 @@ struct HookPlacementRules: AuditRule {
             collector.report(
                 Finding(
                     .hookPartial, subject: block, frames: with + without,
-                    message: "\(block): on_unmap is on \(with.count) of its \(with.count + without.count) pages; it will not "
+                    message:
+                        "\(block): on_unmap is on \(with.count) of its \(with.count + without.count) pages; it will not "
                         + "run for the others",
                     evidence: [facts.slots.evidence(.vtable, of: first), facts.slots.evidence(.vtable, of: other)]
                         + generation(FrameNumber(head), facts),

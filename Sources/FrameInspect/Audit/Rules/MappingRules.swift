@@ -37,9 +37,11 @@ struct MappingRules: AuditRule {
                 let virtual = mapping.virtual(of: frame)
                 collector.report(
                     Finding(
-                        .mappingOfFreeFrame, subject: "\(frame.address) at \(virtual) of \(pages.name(ofRoot: mapping.root))",
+                        .mappingOfFreeFrame,
+                        subject: "\(frame.address) at \(virtual) of \(pages.name(ofRoot: mapping.root))",
                         frames: [FrameRange(frame, count: end &- first)],
-                        message: "\(virtual) of \(pages.name(ofRoot: mapping.root)) is mapped to \(frame.address), which is free",
+                        message:
+                            "\(virtual) of \(pages.name(ofRoot: mapping.root)) is mapped to \(frame.address), which is free",
                         evidence: [
                             Evidence(
                                 "mapping", "\(frame.address) \(mapping.permissions.text)", at: virtual,
@@ -90,7 +92,8 @@ struct MappingRules: AuditRule {
         collector.report(
             Finding(
                 .mappingExceedsReferences, subject: entry.text, frames: [FrameRange(worst.frame)],
-                message: "\(worst.frame.address) of \(entry.text) is mapped \(worst.mappings.count) times, but the block has "
+                message:
+                    "\(worst.frame.address) of \(entry.text) is mapped \(worst.mappings.count) times, but the block has "
                     + "\(entry.refcount) references",
                 evidence: worst.mappings.prefix(8).map { mapping in
                     Evidence(
@@ -124,7 +127,8 @@ struct MappingRules: AuditRule {
         collector.report(
             Finding(
                 .capabilityUnmapped, subject: entry.text, frames: [entry.frames],
-                message: "\(entry.text) is held by \(entry.capabilities.count == 1 ? "capability" : "capabilities") \(holders), "
+                message:
+                    "\(entry.text) is held by \(entry.capabilities.count == 1 ? "capability" : "capabilities") \(holders), "
                     + "but neither the mapping index nor a page table maps it",
                 evidence: [
                     Evidence(
@@ -151,7 +155,8 @@ struct MappingRules: AuditRule {
                 collector.report(
                     Finding(
                         .referenceUnowned, subject: "frame \(frame.address)", frames: [FrameRange(frame)],
-                        message: "frame \(frame.address) counts \(references) references, but no ownership entry, no page "
+                        message:
+                            "frame \(frame.address) counts \(references) references, but no ownership entry, no page "
                             + "table and no mapping has it",
                         evidence: slot([.flags, .order, .refcount, .generation], frame, facts),
                         next: "inspectd owner \(frame.address)"))

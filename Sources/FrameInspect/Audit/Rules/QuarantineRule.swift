@@ -5,7 +5,9 @@ struct QuarantineRule: AuditRule {
     static let identifiers: [RuleIdentifier] = [.quarantineCountMismatch]
 
     func check(_ facts: AuditFacts, _ collector: inout AuditCollector) {
-        guard let counted = facts.books.quarantinedPages.usable(Self.identifiers, "the count of quarantined pages", &collector)
+        guard
+            let counted = facts.books.quarantinedPages.usable(
+                Self.identifiers, "the count of quarantined pages", &collector)
         else { return }
         guard let table = facts.books.ownership.usable(Self.identifiers, "the ownership table", &collector) else {
             return

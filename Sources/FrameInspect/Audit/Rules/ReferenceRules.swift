@@ -32,7 +32,8 @@ struct ReferenceRules: AuditRule {
         collector.report(
             Finding(
                 isOrphaned ? .pinOrphaned : .pinStale, subject: entry.text, frames: [entry.frames],
-                message: isOrphaned ? "\(pins) \(kept), which no capability holds" : "\(pins) \(kept) beside \(holders)",
+                message: isOrphaned
+                    ? "\(pins) \(kept), which no capability holds" : "\(pins) \(kept) beside \(holders)",
                 evidence: counts(entry, table, facts), next: "inspectd owner \(entry.head.address)"))
     }
 

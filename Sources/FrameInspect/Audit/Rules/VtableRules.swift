@@ -26,7 +26,8 @@ struct VtableRules: AuditRule {
         func report(_ rule: RuleIdentifier, _ message: String, _ evidence: [Evidence] = []) {
             collector.report(
                 Finding(
-                    rule, subject: name, frames: vtable.frames, message: message, evidence: [pointerEvidence] + evidence,
+                    rule, subject: name, frames: vtable.frames, message: message,
+                    evidence: [pointerEvidence] + evidence,
                     place: description.place, next: "inspectd frame \(first.address); inspectd vtables"))
         }
         switch description.defect {
@@ -50,7 +51,8 @@ struct VtableRules: AuditRule {
         if description.place.permissions?.contains("w") == true {
             let section = description.place.section.map { " (\($0))" } ?? ""
             report(
-                .vtableWritable, "\(name) lies in writable memory\(section): anything that overwrites it redirects the hooks",
+                .vtableWritable,
+                "\(name) lies in writable memory\(section): anything that overwrites it redirects the hooks",
                 [lies])
         }
         let isInside = facts.knowsSymbols && description.place.symbol != nil && description.place.symbolOffset != 0

@@ -8,7 +8,8 @@ struct ExplainCommand: AsyncParsableCommand {
         commandName: "explain", abstract: "Explains a finding: what it means, how to confirm it, how to fix it.",
         discussion: "Example: inspectd explain vtable-writable")
 
-    @Argument(help: ArgumentHelp("The finding; without one, all are listed.", valueName: "id")) var rule: RuleIdentifier?
+    @Argument(help: ArgumentHelp("The finding; without one, all are listed.", valueName: "id")) var rule:
+        RuleIdentifier?
     @OptionGroup(title: "Output") var output: OutputOptions
 
     func run() async throws {
@@ -17,7 +18,8 @@ struct ExplainCommand: AsyncParsableCommand {
             let style = output.terminal.style
             if let rule {
                 guard let page = fi_finding_page(rule.rawValue) else {
-                    throw CommandError(.usage, "There is no page about \(rule.rawValue); 'inspectd explain' lists them.")
+                    throw CommandError(
+                        .usage, "There is no page about \(rule.rawValue); 'inspectd explain' lists them.")
                 }
                 try writer.writeLines(ExplainRenderer.lines(page: String(cString: page), style: style))
             } else {

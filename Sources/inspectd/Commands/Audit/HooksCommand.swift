@@ -12,7 +12,8 @@ struct HooksCommand: AsyncParsableCommand {
             """)
 
     @Argument(
-        help: ArgumentHelp("Only this hook: the end of its symbol's path, or its address.", valueName: "symbol|address"))
+        help: ArgumentHelp("Only this hook: the end of its symbol's path, or its address.", valueName: "symbol|address")
+    )
     var hook: String?
     @OptionGroup(title: "Target") var target: TargetOptions
     @OptionGroup var format: FormatOption

@@ -75,6 +75,9 @@ let package = Package(
 
         // Benchmarks, run by scripts/bench.
         .executableTarget(
+            name: "TableScanBenchmark", dependencies: ["FrameInspect", "GuestMemory", "QMP", systemPackage],
+            path: "Benchmarks/TableScan", swiftSettings: strict),
+        .executableTarget(
             name: "HookProofBenchmark", dependencies: ["CallGraph", "KernelImage"], path: "Benchmarks/HookProof",
             swiftSettings: strict),
 

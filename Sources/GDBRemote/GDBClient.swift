@@ -147,6 +147,7 @@ public final class GDBClient: Sendable {
     ///   - options: How to connect.
     ///   - leavingRunning: Whether the target runs afterwards. Nil leaves it as it was, as far as the stub says so: QEMU up to
     ///     8 and other stubs do; for a later QEMU ask `query-status` over QMP before connecting, since it is left stopped.
+    ///   - body: What to do meanwhile.
     /// - Throws: ``GDBError`` for the connection, and what `body` throws.
     public static func withConnection<Value>(
         to address: GDBAddress, options: Options = Options(), leavingRunning: Bool? = nil,

@@ -32,10 +32,13 @@ import Testing
                 "dump \(target) --limit 3000", "dump \(target) --blocks", "dump \(target) --limit 0",
                 "vtables \(target)", "map \(target)", "doctor \(target)", "doctor \(alone)",
                 "doctor --core \(core)", "targets", "doctor \(target) --memory pmemsave",
+                "hooks \(target)", "pins \(target)", "pins \(target) --older-than 100ms",
+                "pins --core \(core) --kernel \(guest.kernel)",
             ]
             let first = try await program.output("dump \(target) --where refcount>1 --limit 20 --format csv")
             for line in first.split(separator: "\n").dropFirst() {
                 documents.append("frame \(line.split(separator: ",")[0]) \(target)")
+                documents.append("owner \(line.split(separator: ",")[0]) \(target)")
             }
             documents.append("frame 0x0 \(target) --consistency live")
             documents.append("frame 0x10000 \(target)")

@@ -77,8 +77,9 @@ import Testing
             }
             try Self.expectPlaces(zoo, proofs, variant)
             try await Self.expectSameReach(guest.kernel, zoo, proofs)
-            // The kernel's own hooks.
-            let vtables = try await guest.command("vtables")["vtables"].list
+            // The kernel's own hooks, but for those that are there to be found.
+            let vtables = try await guest.command("vtables")["vtables"].list.filter { $0["fault"].text == nil }
+            try #require(vtables.count >= 4)
             let hooks = Set(
                 vtables.flatMap { [$0["on_last_ref"]["address"].number, $0["on_unmap"]["address"].number] }
             )

@@ -17,9 +17,9 @@ import Testing
 
     @Test func socketsThatAreNotThere() async throws {
         let program = try Program()
-        try await expect(program("summary", "--qmp", "/no/such.sock"), 69, "/no/such.sock", "-qmp")
+        try await expect(program("summary", "--qmp", "/no/such.sock"), 69, "/no/such.sock", "targets")
         try await expect(program("summary", "--gdb", "/no/such.sock"), 69, "/no/such.sock", "targets")
-        try await expect(program("summary", "--qmp", "127.0.0.1:1"), 69, "127.0.0.1:1", "nothing listens")
+        try await expect(program("summary", "--qmp", "127.0.0.1:1"), 69, "127.0.0.1:1", "nobody listens")
         try await expect(program("summary", "--qmp", "/dev/null"), 69, "/dev/null")
     }
 
@@ -125,7 +125,7 @@ import Testing
         try await TestGuest.with(.init(.release, megabytes: 512, gdb: true)) { guest in
             let gdb = try #require(guest.gdbSocket)
             try await expect(
-                program("summary", "--qmp", gdb, "--kernel", guest.kernel), 69, "gdb stub", "-qmp socket")
+                program("summary", "--qmp", gdb, "--kernel", guest.kernel), 69, "GDB stub", "socket of -qmp")
             let holder = try await program.peer("hold", guest.qmpSocket)
             try await expect(
                 program("summary", "--qmp", guest.qmpSocket, "--timeout", "1"), 69, "another client", "-qmp")

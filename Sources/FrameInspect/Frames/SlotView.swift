@@ -41,6 +41,11 @@ public struct SlotView: Sendable {
         return copy.withSlots { body($0 + Int(index &- slots.lowerBound) * layout.stride) }
     }
 
+    /// Lends neighbouring slots, which must have been copied.
+    func withSlots<Result>(_ range: Range<UInt64>, _ body: (UnsafeRawPointer) -> Result) -> Result {
+        copy.withSlots { body($0 + Int(range.lowerBound &- slots.lowerBound) * layout.stride) }
+    }
+
     /// The decoded slot of a frame; nil where the copy has none for it.
     public subscript(frame: FrameNumber) -> MetaSlot? { withSlot(of: frame.rawValue) { layout.decode($0) } }
 

@@ -55,14 +55,18 @@ struct TargetOptions: ParsableArguments {
     /// Checks what ArgumentParser cannot see by type; wrong usage ends with status 64.
     func validate() throws {
         do {
-            _ = try selection(environment: ProcessEnvironment.current())
+            _ = try selection(environment: ProcessEnvironment.current(), needsGuest: false)
         } catch {
             throw ValidationError(error.description)
         }
     }
 
     /// The options joined with `INSPECTD_*` variables; a flag wins over its variable.
-    func selection(environment: [String: String]) throws(CommandError) -> TargetSelection {
+    ///
+    /// Whether there must be a guest is known when a command runs: some do without.
+    func selection(
+        environment: [String: String], needsGuest: Bool = true
+    ) throws(CommandError) -> TargetSelection {
         func value(_ flag: String?, _ name: String) -> String? {
             if let flag { return flag }
             guard let value = environment["INSPECTD_" + name], !value.isEmpty else { return nil }
@@ -80,7 +84,7 @@ struct TargetOptions: ParsableArguments {
             throw CommandError(
                 .usage, "A core file and a running guest were both given; use either --core or --qmp and --gdb.")
         }
-        guard core != nil || qmp != nil || gdb != nil else {
+        guard !needsGuest || core != nil || qmp != nil || gdb != nil else {
             throw CommandError(
                 .usage,
                 "No guest was given; use --qmp PATH, --gdb HOST:PORT or --core FILE. "

@@ -27,6 +27,12 @@ final class OutputWriter {
         try flushIfFull()
     }
 
+    /// Writes bytes.
+    func write(bytes: [UInt8]) throws(OutputError) {
+        buffer.append(contentsOf: bytes)
+        try flushIfFull()
+    }
+
     /// Writes lines, each with a line end.
     func writeLines(_ lines: [String]) throws(OutputError) {
         for line in lines {

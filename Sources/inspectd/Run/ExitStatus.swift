@@ -40,6 +40,11 @@ enum ExitStatus: Int32, Sendable, CaseIterable {
             default: self = .readFailed
             }
         case is ProfileError: self = .mismatch
+        case let error as SnapshotError:
+            switch error.code {
+            case .otherKernel, .otherProfile, .otherLayout, .unknownVersion: self = .mismatch
+            default: self = .readFailed
+            }
         case is TransportError, is QMPError, is GDBError, is FilterError: self = .usage
         case let error as MemoryError:
             switch error.code {

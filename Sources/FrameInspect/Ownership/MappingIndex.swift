@@ -92,6 +92,13 @@ public struct MappingIndex: Hashable, Sendable {
         }
     }
 
+    /// Appends an entry that was kept elsewhere.
+    mutating func append(_ entry: Entry) {
+        append(capability: entry.capability, address: entry.address.rawValue)
+        mappings.append(contentsOf: entry.mappings)
+        spilled[spilled.count - 1] = entry.isSpilled
+    }
+
     mutating func note(_ text: String) {
         guard problems.count < OwnershipTable.maximumProblems else { return }
         problems.append(Problem(index: count - 1, text: text))

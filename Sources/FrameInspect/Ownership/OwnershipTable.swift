@@ -164,6 +164,15 @@ public struct OwnershipTable: Hashable, Sendable {
         for index in 0..<elements.count { capabilities.append(elements.number(index, field)) }
     }
 
+    /// Appends an entry that was kept elsewhere.
+    mutating func append(_ entry: Entry) {
+        append(
+            base: entry.base.rawValue, order: UInt64(max(0, entry.order)), state: entry.state, refcount: entry.refcount,
+            transientRefs: entry.transientRefs, address: entry.address.rawValue)
+        capabilities.append(contentsOf: entry.capabilities)
+        spilled[spilled.count - 1] = entry.isSpilled
+    }
+
     mutating func note(_ text: String) {
         guard problems.count < OwnershipTable.maximumProblems else { return }
         problems.append(Problem(index: count - 1, text: text))

@@ -1,4 +1,4 @@
-internal import GuestMemory
+public import GuestMemory
 
 /// A frame table and the kernel's books of one moment, as they are kept in a file.
 ///
@@ -87,6 +87,40 @@ public struct KernelSnapshot: Sendable {
     ///
     /// - Throws: ``SnapshotError`` with code `.damaged`.
     func mappings() throws(SnapshotError) -> MappingRecords { try MappingRecords(from: container.reader(mappingPart)) }
+
+    /// The ownership table, unpacked.
+    ///
+    /// - Throws: ``SnapshotError`` with code `.damaged`.
+    public func ownership() throws(SnapshotError) -> Reading<OwnershipTable> {
+        var records = try owners()
+        guard let offsets = records.offsets else { return Reading(nil, records.status) }
+        var table = OwnershipTable(stateNames: records.stateNames, offsets: offsets)
+        while let entry = try records.next() { table.append(entry) }
+        table.problems = try records.problems()
+        return Reading(table, records.status)
+    }
+
+    /// The mapping index, unpacked.
+    ///
+    /// - Throws: ``SnapshotError`` with code `.damaged`.
+    public func mappingIndex() throws(SnapshotError) -> Reading<MappingIndex> {
+        var records = try mappings()
+        guard records.count != nil else { return Reading(nil, records.status) }
+        var index = MappingIndex()
+        while let entry = try records.next() { index.append(entry) }
+        index.problems = try records.problems()
+        return Reading(index, records.status)
+    }
+
+    /// Hands every run of slots that hold the same to `body`: the first frame, how many, the slot.
+    ///
+    /// - Throws: ``SnapshotError`` with code `.damaged`.
+    public func forEachRun(_ body: (FrameNumber, UInt64, MetaSlot) -> Void) throws(SnapshotError) {
+        var runs = slotRuns()
+        while let run = try runs.next() {
+            body(kernel.layout.frame(at: run.first), run.count, kernel.layout.slot(of: run.content))
+        }
+    }
 
     /// What is in a snapshot, in numbers.
     public struct Contents: Sendable, Hashable {

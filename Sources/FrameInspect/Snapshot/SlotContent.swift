@@ -52,6 +52,18 @@ extension FrameLayout {
             guardBits: guardField.load(slot), aux: aux.load(slot))
     }
 
+    /// A content as its fields read.
+    func slot(of content: SlotContent) -> MetaSlot {
+        MetaSlot(
+            freeLink: MetaSlot.FreeLink(
+                next: next.isPresent ? content.next : linkNone, prev: prev.isPresent ? content.prev : linkNone),
+            vtable: vtable.isPresent ? content.vtable : vtableDefault, flags: content.flags,
+            order: UInt8(clamping: content.order), refcount: content.refcount,
+            references: content.refcount == refcountUnused || !refcount.isPresent
+                ? nil : references(stored: content.refcount),
+            generation: generation.isPresent ? content.generation : nil, guardBits: content.guardBits, aux: content.aux)
+    }
+
     /// Whether every value fits its field.
     func holds(_ content: SlotContent) -> Bool {
         let excess =

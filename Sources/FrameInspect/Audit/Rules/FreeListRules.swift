@@ -16,27 +16,35 @@ struct FreeListRules: AuditRule {
         }
         guard let walk = facts.freeLists.usable(own, "the free lists", &collector) else { return }
         for problem in walk.problems { report(problem, walk, facts, &collector) }
-        checkPoison(walk, facts, &collector)
+        checkPoisoned(walk, facts, &collector)
         checkUnlisted(walk, facts, &collector)
     }
 
-    /// Poisoned frames that the allocator would hand out again; one with links of its own is a contradiction in its slot.
-    private func checkPoison(_ walk: FreeListWalk, _ facts: AuditFacts, _ collector: inout AuditCollector) {
-        let cached = facts.cachedFrames.value ?? []
-        for range in facts.survey.quarantined + facts.survey.poisoned {
-            for number in range.first.rawValue..<(range.first.rawValue &+ range.count) {
-                let frame = FrameNumber(number)
-                guard let index = facts.layout.index(of: frame) else { continue }
-                let isCached = cached.contains(number)
-                guard walk.listed[Int(index)] || isCached else { continue }
-                collector.report(
-                    Finding(
-                        .poisonRecycled, subject: "frame \(frame.address)", frames: [FrameRange(frame)],
-                        message: "frame \(frame.address) is poisoned, but "
-                            + (isCached ? "in a per-CPU cache" : "in a block on a free list"),
-                        evidence: slots([.flags, .guard, .generation], frame, facts),
-                        next: "inspectd frame \(frame.address)"))
+    /// Poisoned frames that an allocation can get: anywhere in a block on a free list, or in a per-CPU cache.
+    private func checkPoisoned(_ walk: FreeListWalk, _ facts: AuditFacts, _ collector: inout AuditCollector) {
+        var found: [FrameRange] = []
+        // First frames with links say so themselves, and are another rule's.
+        for range in facts.survey.quarantined {
+            for number in range.first.rawValue..<(range.first.rawValue &+ range.count)
+            where facts.canBeAllocated(number) {
+                if let last = found.last, last.first.rawValue &+ last.count == number {
+                    found[found.count - 1].count &+= 1
+                } else {
+                    found.append(FrameRange(FrameNumber(number)))
+                }
             }
+        }
+        for range in found {
+            let address = range.first.address
+            let place = walk.isListed(range.first.rawValue, facts) ? "on a free list" : "in a per-CPU cache"
+            collector.report(
+                Finding(
+                    .poisonRecycled, subject: "frame \(address)", frames: [range],
+                    message: range.count == 1
+                        ? "frame \(address) is poisoned, but \(place)"
+                        : "\(range.count) frames from \(address) on are poisoned, but \(place)",
+                    evidence: slots([.flags, .guard, .generation], range.first, facts),
+                    next: "inspectd frame \(address)"))
         }
     }
 
@@ -83,7 +91,11 @@ struct FreeListRules: AuditRule {
         switch problem.kind {
         case .cycle: (rule, message) = (.freelistCycle, "\(name) leads back to \(at): an allocation from it never ends")
         case .metTwice: (rule, message) = (.blockOverlap, "the block \(at) is on \(name) and on another list too")
-        case .overlap: (rule, message) = (.blockOverlap, "the block \(at) of \(name) overlaps another free block")
+        case .overlap:
+            (rule, message) = (
+                .blockOverlap, "the block \(at) of \(name) overlaps the free block \(hexadecimal(problem.found))"
+            )
+            fields.append(.order)
         case .backLink:
             let found = problem.found == facts.layout.linkNone ? "nothing" : hexadecimal(problem.found)
             let expected = problem.expected == facts.layout.linkNone ? "nothing" : hexadecimal(problem.expected)
@@ -127,7 +139,12 @@ struct FreeListRules: AuditRule {
             if problem.expected != facts.layout.linkNone {
                 frames.append(FrameRange(FrameNumber(problem.expected >> 12)))
             }
-        case .overlap: frames[0].count = 1 &<< UInt64(list.head.order)
+        case .overlap:
+            frames[0].count = 1 &<< UInt64(list.head.order)
+            let other = FrameNumber(problem.found >> 12)
+            let order = facts.slots[other]?.order ?? 0
+            frames.append(FrameRange(other, count: order <= 40 ? 1 << UInt64(order) : 1))
+            evidence += slots(fields + [.generation], other, facts)
         default: break
         }
         collector.report(
@@ -139,5 +156,20 @@ struct FreeListRules: AuditRule {
 
     private func slots(_ fields: [SlotField], _ frame: FrameNumber, _ facts: AuditFacts) -> [Evidence] {
         fields.filter { facts.layout[$0].isPresent }.map { facts.slots.evidence($0, of: frame) }
+    }
+}
+
+extension AuditFacts {
+    /// Whether a free list or a per-CPU cache has the frame, as far as they could be read.
+    func canBeAllocated(_ frame: UInt64) -> Bool {
+        guard slots.isFree(frame) else { return false }
+        return freeLists.value?.isListed(frame, self) == true || cachedFrames.value?.contains(frame) == true
+    }
+}
+
+extension FreeListWalk {
+    /// Whether the frame lies in a block on a list.
+    func isListed(_ frame: UInt64, _ facts: AuditFacts) -> Bool {
+        facts.slots.row(of: FrameNumber(frame)).map { listed[$0] } ?? false
     }
 }

@@ -22,7 +22,8 @@ struct HookProofRules: AuditRule {
                     .hookUnproven, subject: use.name, frames: use.frames,
                     message: "\(use.name) could not be proved to keep its contract: \(gap.text)"
                         + (others > 0 ? " (and \(others) more)" : ""),
-                    evidence: use.evidence, place: use.place, path: gap.path, next: "inspectd hooks \(use.name)",
+                    evidence: evidence(use, facts), place: use.place, path: gap.path,
+                    next: "inspectd hooks \(use.name)",
                     confidence: .constant))
         }
     }
@@ -42,7 +43,13 @@ struct HookProofRules: AuditRule {
         collector.report(
             Finding(
                 rule, subject: use.name, frames: use.frames, message: "\(use.name) \(verb): \(violation.sink)",
-                evidence: use.evidence, place: use.place, path: violation.path, next: "inspectd hooks \(use.name)",
+                evidence: evidence(use, facts), place: use.place, path: violation.path,
+                next: "inspectd hooks \(use.name)",
                 confidence: .constant))
+    }
+
+    /// The way to the hook: from a slot to a vtable, from the vtable to the code.
+    private func evidence(_ use: HookUse, _ facts: AuditFacts) -> [Evidence] {
+        use.frames.prefix(1).map { facts.slots.evidence(.vtable, of: $0.first) } + use.evidence
     }
 }

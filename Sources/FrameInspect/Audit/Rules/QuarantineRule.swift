@@ -15,8 +15,18 @@ struct QuarantineRule: AuditRule {
         guard let pages = facts.books.reverseMap.usable(Self.identifiers, "the page tables", &collector) else { return }
         // A poisoned frame that was freed keeps its fields: only what is owned or mapped is certainly still in use, and only
         // what has no reference left is certainly withheld.
-        let certain = facts.survey.quarantined.reduce(UInt64(0)) { $0 &+ $1.count }
-        var possible = certain
+        var certain: UInt64 = 0
+        var possible: UInt64 = 0
+        let knowsLists =
+            facts.isOfOneMoment && facts.freeLists.status.isComplete && facts.cachedFrames.status.isComplete
+        for range in facts.survey.quarantined {
+            for number in range.first.rawValue..<(range.first.rawValue &+ range.count) {
+                // What is free and can be allocated is not withheld, which is another rule's matter.
+                if facts.canBeAllocated(number) { continue }
+                possible &+= 1
+                if knowsLists || !facts.slots.isFree(number) { certain &+= 1 }
+            }
+        }
         for range in facts.survey.poisoned {
             for number in range.first.rawValue..<(range.first.rawValue &+ range.count) {
                 let frame = FrameNumber(number)

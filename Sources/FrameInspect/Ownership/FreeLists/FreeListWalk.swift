@@ -18,7 +18,7 @@ public struct FreeListWalk: Sendable {
             case cycle
             /// A block is on another list too.
             case metTwice
-            /// The block's frames overlap those of another one.
+            /// The block's frames overlap those of another one, which is what was found.
             case overlap
             /// The block's link back is not the block before it.
             case backLink
@@ -99,9 +99,9 @@ public struct FreeListWalk: Sendable {
                 note(isOwn ? .cycle : .metTwice, number, frame, link, previous)
                 break
             }
-            met.insert(row)
             blocks.append(UInt32(row))
-            check(row, frame, head, number, previous, slots)
+            check(row, frame, head, number, previous, slots, met)
+            met.insert(row)
             previous = link
             // A frame that is not free has no links; its bytes would lead anywhere.
             guard layout.next.isPresent, slots.isFree(frame.rawValue) else { break }
@@ -114,7 +114,8 @@ public struct FreeListWalk: Sendable {
     }
 
     private mutating func check(
-        _ row: Int, _ frame: FrameNumber, _ head: FreeListHead, _ number: Int, _ previous: UInt64, _ slots: SlotView
+        _ row: Int, _ frame: FrameNumber, _ head: FreeListHead, _ number: Int, _ previous: UInt64, _ slots: SlotView,
+        _ met: FrameBitmap
     ) {
         let layout = slots.layout
         let size = head.order <= 40 ? UInt64(1) << UInt64(head.order) : 1
@@ -131,8 +132,23 @@ public struct FreeListWalk: Sendable {
             note(.backLink, number, frame, slots.load(layout.prev, row), previous)
         }
         if listed.insert(row..<row + Int(min(size, 1 << 30))) {
-            note(.overlap, number, frame, frame.rawValue << 12, size)
+            let other = FreeListWalk.block(overlapping: row..<row + Int(min(size, 1 << 30)), met, slots)
+            note(.overlap, number, frame, slots.layout.frame(at: UInt64(other ?? row)).rawValue << 12, size)
         }
+    }
+
+    /// Row of a block that was met before and shares frames with these: one that begins among them, or before them.
+    private static func block(overlapping rows: Range<Int>, _ met: FrameBitmap, _ slots: SlotView) -> Int? {
+        let inside = rows.lowerBound..<min(rows.upperBound, rows.lowerBound + 4096, slots.count)
+        if let row = inside.first(where: { met[$0] }) { return row }
+        let layout = slots.layout
+        let first = layout.frame(at: UInt64(rows.lowerBound)).rawValue
+        for order in 1...max(1, min(layout.maxOrder, 40)) {
+            let start = FrameNumber(first & ~((1 &<< order) &- 1))
+            guard let row = slots.row(of: start), met[row], slots.load(layout.order, row) == order else { continue }
+            return row
+        }
+        return nil
     }
 
     private func frame(_ link: UInt64, _ layout: FrameLayout) -> FrameNumber? {

@@ -106,6 +106,7 @@ pub static ALL: [Scenario; 22] = [
         p.concerns(block);
         Ok(mark(p, block, order, 0))
     })
+    .also(&["flags-contradict"])
     .frozen(),
     near("near-freelist-wrong-state", "freelist-wrong-state", |p| {
         // What the last owner left in it means nothing.

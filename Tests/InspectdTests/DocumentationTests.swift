@@ -33,13 +33,17 @@ import Testing
         let readme = try Self.text("README.md")
         let program = try Program()
         let help = try await program.output("--help")
-        for command in ["summary", "dump", "frame", "vtables", "map", "doctor", "targets"] {
+        for command in [
+            "summary", "dump", "frame", "vtables", "map", "audit", "hooks", "pins", "owner", "explain", "snapshot", "diff",
+            "doctor", "targets",
+        ] {
             #expect(help.contains("\n  \(command) "))
             #expect(readme.contains("| `\(command)"), "\(command)")
         }
         let dump = try await program.output("dump --help")
         for option in readme.matches(of: /`(--[a-z]+)/) {
-            let isKnown = [dump, try await program.output("map --help")].contains { $0.contains(option.1) }
+            let pages = [dump, try await program.output("map --help"), try await program.output("audit --help")]
+            let isKnown = pages.contains { $0.contains(option.1) }
             #expect(isKnown || option.1 == "--once", "\(option.1)")
         }
         // The filters that it shows are understood: what is wrong is the guest, not the expression.

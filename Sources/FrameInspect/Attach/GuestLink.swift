@@ -187,6 +187,17 @@ final class GuestLink: Sendable {
         throw InspectorError(.unreachable, "there is no connection to the guest")
     }
 
+    /// The error to throw where QEMU has ended; nil where its monitor still answers, or there is none.
+    func ended() async -> InspectorError? {
+        guard let qmp else { return nil }
+        do throws(QMPError) {
+            _ = try await qmp.execute(QueryStatus(), timeout: min(timeout, .seconds(2)))
+            return nil
+        } catch {
+            return error.code == .disconnected ? InspectorError(error) : nil
+        }
+    }
+
     // MARK: Stopping and continuing
 
     /// Runs `body` while the guest stands still, and puts it back whatever happens: errors, cancellation, death by signal.

@@ -31,6 +31,8 @@ struct MemoryLadder: Sendable {
                 reports.append(RungReport(kind: kind, isUsable: false, isChosen: false, detail: error.message))
             }
         }
+        // Every way fails once QEMU has ended, each with a reason that misleads.
+        if let end = await link.ended() { throw end }
         let reasons = reports.map { "\($0.kind.rawValue): \($0.detail)" }.joined(separator: "; ")
         throw InspectorError(.readFailed, "guest memory cannot be read. \(reasons)")
     }

@@ -87,7 +87,7 @@ import Testing
 
     @Test func survivesRandomLinks() async throws {
         var random = SeededGenerator(seed: 4)
-        for _ in 0..<300 {
+        for _ in 0..<60 {
             var lists = Self.healthy()
             for _ in 0..<6 {
                 let value = random.oneIn(3) ? random.next() : random.next() % 256 << 12

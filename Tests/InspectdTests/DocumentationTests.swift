@@ -34,7 +34,8 @@ import Testing
         let program = try Program()
         let help = try await program.output("--help")
         for command in [
-            "summary", "dump", "frame", "vtables", "map", "audit", "hooks", "pins", "owner", "explain", "snapshot", "diff",
+            "summary", "dump", "frame", "vtables", "map", "audit", "hooks", "pins", "owner", "explain", "snapshot",
+            "diff",
             "doctor", "targets",
         ] {
             #expect(help.contains("\n  \(command) "))

@@ -15,7 +15,8 @@ import Testing
         try change(&later)
         let diff = try SnapshotDiff(from: try await machine.snapshot(), to: try await later.snapshot(), limit: limit)
         let texts = diff.changes.map { change in
-            let place = change.frames.map { "\($0.first.rawValue)+\($0.count)" } ?? "capability \(change.capability ?? 0)"
+            let place =
+                change.frames.map { "\($0.first.rawValue)+\($0.count)" } ?? "capability \(change.capability ?? 0)"
             return "\(change.kind.rawValue) \(place)\(change.isUniform ? "" : " varied")"
         }
         return (texts, diff)
@@ -204,7 +205,9 @@ import Testing
         }
         #expect(grown == ["freed-since 63+1"])
         #expect(diff.comparedSlots == 64)
-        #expect(diff.notes == ["the frame table grew from 64 to 66 slots: frames 0x40000..0x42000 are new and not compared"])
+        #expect(
+            diff.notes == ["the frame table grew from 64 to 66 slots: frames 0x40000..0x42000 are new and not compared"]
+        )
         let (shrunk, less) = try await Self.changes(machine) { $0.slots.removeLast(4) }
         #expect(shrunk.isEmpty && less.notes.contains { $0.contains("shrank from 64 to 60") })
     }

@@ -25,7 +25,8 @@ struct SnapshotBuilder {
     }
 
     /// Adds an owned block, ascending by frame.
-    mutating func own(_ frame: UInt64, order: Int = 0, pins: UInt64 = 0, capabilities: [UInt64] = [], state: UInt64 = 1) {
+    mutating func own(_ frame: UInt64, order: Int = 0, pins: UInt64 = 0, capabilities: [UInt64] = [], state: UInt64 = 1)
+    {
         owners.append(
             OwnershipTable.Entry(
                 base: PhysicalAddress(frame << 12), order: order, state: state,

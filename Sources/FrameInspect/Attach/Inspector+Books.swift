@@ -120,14 +120,18 @@ extension Inspector {
             guard Inspector.isLocal(error) else { throw error }
             allocator = .unknown(error.message)
         }
-        let ownership = try await read("ownership", profile.ownership?.anchor, facts.ownership) {
-            (layout, address) throws(MemoryError) in
-            try await collections.ownership(layout, at: address, stateNames: profile.ownership?.states ?? [])
+        let ownership = try await settled { (collections) throws(MemoryError) in
+            try await self.read("ownership", profile.ownership?.anchor, self.facts.ownership) {
+                (layout, address) throws(MemoryError) in
+                try await collections.ownership(layout, at: address, stateNames: profile.ownership?.states ?? [])
+            }
         }
-        let mappings = try await read("mappings", profile.mappings?.anchor, facts.mappings) {
-            (layout, address) throws(MemoryError) in
-            let sizes = profile.mappings?.sizes ?? []
-            return try await collections.mappings(layout, at: address, sizes: sizes.map(\.value))
+        let mappings = try await settled { (collections) throws(MemoryError) in
+            try await self.read("mappings", profile.mappings?.anchor, self.facts.mappings) {
+                (layout, address) throws(MemoryError) in
+                let sizes = profile.mappings?.sizes ?? []
+                return try await collections.mappings(layout, at: address, sizes: sizes.map(\.value))
+            }
         }
         let listed = try await read("addressSpaces", profile.addressSpaces?.anchor, facts.addressSpaces) {
             (layout, address) throws(MemoryError) in try await collections.addressSpaces(layout, at: address)
@@ -140,6 +144,23 @@ extension Inspector {
         return GatheredBooks(
             allocator: allocator, ownership: ownership, mappings: mappings, addressSpaces: listed.status,
             quarantinedPages: quarantined, directMap: directMap, walk: walk, search: plan.search)
+    }
+
+    /// How often a collection of a guest that runs on is read anew because it changed under the reader's eyes.
+    private static let attempts = 8
+
+    /// Reads a collection, in a guest that runs on until it was not torn.
+    private func settled<Value>(
+        _ body: (CollectionReader) async throws(MemoryError) -> Reading<Value>
+    ) async throws(MemoryError) -> Reading<Value> {
+        // A reader keeps pages: each attempt needs one of its own.
+        var reading = try await body(CollectionReader(reader: PageReader(space: addressSpace)))
+        var attempts = 1
+        while isLive, case .damaged = reading.status, attempts < Inspector.attempts {
+            reading = try await body(CollectionReader(reader: PageReader(space: addressSpace)))
+            attempts += 1
+        }
+        return reading
     }
 
     /// Reads one collection, or says why it cannot be.

@@ -7,6 +7,9 @@ public struct AuditCollector: Sendable {
         /// What it looks at was being changed just then; another sample may do.
         case midChange(String)
 
+        /// Whether another sample may do.
+        var isMidChange: Bool { if case .midChange = self { true } else { false } }
+
         /// The reason.
         public var reason: String {
             switch self {

@@ -6,6 +6,7 @@ struct AuditTrail {
         var finding: Finding
         var firstSeen: Double
         var lastSeen: Double
+        var sightings = 1
     }
 
     private let rules: [RuleIdentifier]
@@ -20,6 +21,8 @@ struct AuditTrail {
     /// Rules that at least one sample could check.
     private var checked: Set<RuleIdentifier> = []
     private var obstacles: [RuleIdentifier: AuditCollector.Obstacle] = [:]
+    /// Whether all samples so far may lack entries that were on their way.
+    private(set) var isUncertain = true
 
     init(rules: [RuleIdentifier], isStill: Bool) {
         self.rules = rules
@@ -27,7 +30,10 @@ struct AuditTrail {
     }
 
     /// Takes a sample's findings, in the order of time.
-    mutating func add(_ collector: AuditCollector, at seconds: Double) {
+    ///
+    /// - Parameter isOfOneMoment: Whether the guest stood still for the sample. What was read of one that ran may lack an entry
+    ///   that moved meanwhile: a pin that is missing then may still be there.
+    mutating func add(_ collector: AuditCollector, at seconds: Double, isOfOneMoment: Bool) {
         let wanted = Set(rules)
         for rule in rules {
             switch collector.obstacles[rule] {
@@ -52,20 +58,29 @@ struct AuditTrail {
         }
         guard let known = candidates else {
             candidates = current
+            isUncertain = !isOfOneMoment || collector.obstacles.values.contains { $0.isMidChange }
             return
         }
         var staying: [String: Candidate] = [:]
         for (identity, candidate) in known {
             let rule = candidate.finding.rule
-            if let now = current[identity] {
+            if let now = current.removeValue(forKey: identity) {
                 staying[identity] = Candidate(
-                    finding: now.finding, firstSeen: candidate.firstSeen, lastSeen: now.lastSeen)
-            } else if case .notRun? = collector.obstacles[rule] {
-                staying[identity] = candidate
-            } else {
-                inFlight[rule, default: 0] += 1
+                    finding: now.finding, firstSeen: candidate.firstSeen, lastSeen: now.lastSeen,
+                    sightings: candidate.sightings + 1)
+                continue
+            }
+            switch collector.obstacles[rule] {
+            case .notRun?: staying[identity] = candidate
+            case .midChange? where rule.needsTime: staying[identity] = candidate
+            case nil where rule.needsTime && !isOfOneMoment: staying[identity] = candidate
+            default: inFlight[rule, default: 0] += 1
             }
         }
+        for (identity, candidate) in current where candidate.finding.rule.needsTime && isUncertain {
+            staying[identity] = candidate
+        }
+        isUncertain = isUncertain && (!isOfOneMoment || collector.obstacles.values.contains { $0.isMidChange })
         candidates = staying
     }
 
@@ -89,13 +104,17 @@ struct AuditTrail {
     }
 
     /// The findings and how each rule fared.
-    func conclusion() -> (findings: [Finding], rules: [AuditReport.RuleStatus]) {
+    mutating func conclusion() -> (findings: [Finding], rules: [AuditReport.RuleStatus]) {
         var outcomes: [RuleIdentifier: AuditReport.Outcome] = [:]
         for rule in rules { outcomes[rule] = outcome(of: rule) }
         var findings = Array(sure.values)
         var timeless: [RuleIdentifier: Int] = [:]
         for candidate in (candidates ?? [:]).values {
             var finding = candidate.finding
+            guard isStill || candidate.sightings > 1 else {
+                inFlight[finding.rule, default: 0] += 1
+                continue
+            }
             if finding.rule.needsTime {
                 guard candidate.lastSeen > candidate.firstSeen else {
                     timeless[finding.rule, default: 0] += 1

@@ -37,10 +37,10 @@ extension Inspector {
             longestPause = [longestPause, sample.provenance.pauseSeconds].compactMap { $0 }.max()
             var collector = AuditCollector()
             for rule in Inspector.rules { rule.check(sample.facts, &collector) }
-            trail.add(collector, at: time)
+            trail.add(collector, at: time, isOfOneMoment: sample.facts.isOfOneMoment)
             guard !isStill else { break }
             let unsettled = !trail.unsettled.isEmpty
-            if samples < planned, !trail.pending.isEmpty {
+            if samples < planned, !trail.pending.isEmpty || trail.isUncertain {
                 try await watch(trail.pending, for: options.interval) { trail.strike($0) }
             } else if unsettled, samples < planned + Inspector.extraSamples {
                 try await pause(Inspector.extraInterval)

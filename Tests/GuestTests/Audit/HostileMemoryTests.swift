@@ -18,9 +18,9 @@ extension AttachedGuestTests {
             let pieces: [(address: UInt64, length: UInt64, offset: UInt64)]
 
             init(path: String) throws {
-                descriptor = try FileDescriptor.open(FilePath(path), .readWrite)
+                let file = try FileDescriptor.open(FilePath(path), .readWrite)
                 var header = [UInt8](repeating: 0, count: 64)
-                _ = try header.withUnsafeMutableBytes { try descriptor.read(fromAbsoluteOffset: 0, into: $0) }
+                _ = try header.withUnsafeMutableBytes { try file.read(fromAbsoluteOffset: 0, into: $0) }
                 func number(_ bytes: [UInt8], _ offset: Int, _ width: Int) -> UInt64 {
                     (0..<width).reduce(0) { $0 | UInt64(bytes[offset + $1]) << UInt64(8 * $1) }
                 }
@@ -28,10 +28,11 @@ extension AttachedGuestTests {
                 for index in 0..<number(header, 56, 2) {
                     var entry = [UInt8](repeating: 0, count: 56)
                     let place = Int64(number(header, 32, 8) + index * 56)
-                    _ = try entry.withUnsafeMutableBytes { try descriptor.read(fromAbsoluteOffset: place, into: $0) }
+                    _ = try entry.withUnsafeMutableBytes { try file.read(fromAbsoluteOffset: place, into: $0) }
                     guard number(entry, 0, 4) == 1 else { continue }
                     pieces.append((number(entry, 24, 8), number(entry, 32, 8), number(entry, 8, 8)))
                 }
+                descriptor = file
                 self.pieces = pieces
             }
 

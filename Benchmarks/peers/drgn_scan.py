@@ -11,7 +11,7 @@ import drgn
 
 socket, base, slots = sys.argv[1], int(sys.argv[2], 0), int(sys.argv[3], 0)
 program = drgn.Program()
-program.set_qemu(socket) if hasattr(program, "set_qemu") else drgn.cli.set_qemu(program, socket)
+program.set_qemu_qmp(socket)
 slot = struct.Struct("<QQQIB3xIIII16x")
 counts = collections.Counter()
 data = program.read(base, slots * slot.size, physical=True)

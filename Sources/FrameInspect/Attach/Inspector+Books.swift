@@ -29,7 +29,8 @@ extension Inspector {
     /// - Throws: ``InspectorError``.
     public func survey(search: AddressSpaceSearch = .automatic) async throws(InspectorError) -> KernelSurvey {
         let plan = try await planBooks(search)
-        let (capture, gathered) = try await capture(reader.allSlots) { () async throws(InspectorError) in
+        let (capture, gathered) = try await capture(reader.allSlots) {
+            () async throws(InspectorError) in
             let gathered = try await self.gatherBooks(plan)
             return (gathered.allocator, gathered)
         }

@@ -100,22 +100,25 @@ struct SlotKinds: Sendable {
         let comparesWords = stride == 64
         var previous = SIMD8<UInt64>.zero
         var currentHeadMask: UInt64 = 0
-        for _ in 0..<batch.count {
+        var rest = batch.count
+        while rest > 0 {
             if comparesWords {
-                // Most slots equal their neighbour in all that matters: that is seen in one look at the whole slot.
-                let words = slot.loadUnaligned(as: SIMD8<UInt64>.self)
-                let differing = (words ^ previous) & significant
-                let half = differing.lowHalf | differing.highHalf
-                let quarter = half.lowHalf | half.highHalf
-                let isHead: UInt8 = frame & currentHeadMask == 0 ? Key.head : 0
-                if quarter[0] | quarter[1] == 0, run > 0, isHead == current.bits & Key.head {
-                    run &+= 1
-                    frame &+= 1
-                    slot += 64
-                    continue
+                if run > 0 {
+                    // Most slots equal their neighbour in all that matters, and blocks of their order begin far between.
+                    let offset = frame & currentHeadMask
+                    let isHead = current.bits & Key.head != 0
+                    let same = isHead ? (currentHeadMask == 0 ? UInt64.max : 0) : (currentHeadMask &+ 1 &- offset)
+                    let limit = isHead || offset != 0 ? Int(min(same, UInt64(rest))) : 0
+                    let equal = SlotKinds.countEqual(slot, previous, significant, limit)
+                    run &+= UInt64(equal)
+                    frame &+= UInt64(equal)
+                    slot += 64 * equal
+                    rest &-= equal
+                    guard rest > 0 else { break }
                 }
-                previous = words
+                previous = slot.loadUnaligned(as: SIMD8<UInt64>.self)
             }
+            rest &-= 1
             let flags = flagsField.load(slot)
             let refcount = refcountField.load(slot)
             let guardBits = guardField.load(slot)
@@ -146,6 +149,24 @@ struct SlotKinds: Sendable {
             let kind = index(of: current)
             body(kind, kinds[kind].verdict.state, frame &- run, run)
         }
+    }
+
+    /// How many slots of 64 bytes from `slot` on, at most `limit`, are the same in their significant bits as `words`.
+    @inline(__always)
+    private static func countEqual(
+        _ slot: UnsafeRawPointer, _ words: SIMD8<UInt64>, _ significant: SIMD8<UInt64>, _ limit: Int
+    ) -> Int {
+        var count = 0
+        var slot = slot
+        while count < limit {
+            let differing = (slot.loadUnaligned(as: SIMD8<UInt64>.self) ^ words) & significant
+            let half = differing.lowHalf | differing.highHalf
+            let quarter = half.lowHalf | half.highHalf
+            guard quarter[0] | quarter[1] == 0 else { break }
+            count &+= 1
+            slot += 64
+        }
+        return count
     }
 
     /// The number of a kind; a new one is remembered.

@@ -17,9 +17,10 @@ struct MappingRules: AuditRule {
         let index = facts.books.mappings.usable(
             [.mappingExceedsReferences, .capabilityUnmapped, .referenceUnowned], "the mapping index", &collector)
         guard let index else { return }
+        let roots = pages.roots
         for row in 0..<table.count {
             let entry = table[row]
-            checkReferences(entry, pages, table, index, facts, &collector)
+            checkReferences(entry, pages, roots, table, index, facts, &collector)
             checkCapabilities(entry, pages, index, facts, &collector)
         }
         checkUnowned(pages, table, facts, &collector)
@@ -61,14 +62,14 @@ struct MappingRules: AuditRule {
     }
 
     private func checkReferences(
-        _ entry: OwnershipTable.Entry, _ pages: ReverseMap, _ table: OwnershipTable, _ index: MappingIndex,
-        _ facts: AuditFacts, _ collector: inout AuditCollector
+        _ entry: OwnershipTable.Entry, _ pages: ReverseMap, _ roots: [ReverseMap.Root], _ table: OwnershipTable,
+        _ index: MappingIndex, _ facts: AuditFacts, _ collector: inout AuditCollector
     ) {
         // One capability may be mapped in several places: what the index knows of is accounted for.
-        let known = entry.capabilities.flatMap { index.mappings(of: $0) }
+        lazy var known = entry.capabilities.flatMap { index.mappings(of: $0) }
         func isKnown(_ mapping: ReverseMap.Mapping, _ frame: FrameNumber) -> Bool {
             let address = mapping.virtual(of: frame).rawValue
-            let space = pages.roots[mapping.root].identifier
+            let space = roots[mapping.root].identifier
             return known.contains {
                 address &- $0.address.rawValue < $0.pageSize && (space == nil || space == $0.space)
             }
@@ -77,15 +78,15 @@ struct MappingRules: AuditRule {
         for number in entry.head.rawValue..<(entry.head.rawValue &+ min(entry.frameCount, 1 << 18)) {
             let frame = FrameNumber(number)
             var count: UInt64 = 0
-            var isAccountedFor = true
             pages.forEachMapping(of: frame) { mapping in
-                guard mapping.half == .user, pages.roots[mapping.root].isInUse else { return true }
-                count &+= 1
-                isAccountedFor = isAccountedFor && isKnown(mapping, frame)
-                return count <= 1 << 16
+                if mapping.half == .user { count &+= 1 }
+                return count <= entry.refcount
             }
-            guard count > entry.refcount, !isAccountedFor else { continue }
-            let mappings = pages.uses(of: frame).filter { $0.half == .user && pages.roots[$0.root].isInUse }
+            guard count > entry.refcount else { continue }
+            let mappings = pages.uses(of: frame).filter { $0.half == .user && roots[$0.root].isInUse }
+            guard UInt64(mappings.count) > entry.refcount, !mappings.allSatisfy({ isKnown($0, frame) }) else {
+                continue
+            }
             if mappings.count > worst?.mappings.count ?? 0 { worst = (frame, mappings) }
         }
         guard let worst else { return }

@@ -99,42 +99,63 @@ public struct ReverseMap: Sendable {
         public var virtual: VirtualAddress
     }
 
-    /// The top page tables.
-    public let roots: [Root]
-    /// Broken entries, a bounded number of them.
-    public let problems: [Problem]
-    /// Number of broken entries.
-    public let problemCount: Int
-    /// Page tables read.
-    public let tableCount: Int
+    /// The content; one object, so that handing a map on costs one reference and not one for each column.
+    private final class Storage: Sendable {
+        let roots: [Root]
+        let problems: [Problem]
+        let problemCount: Int
+        let tableCount: Int
+        let columns: MappingColumns
+        /// For the binary tree over the rows: the last frame that the rows of a subtree reach.
+        let reach: [UInt64]
 
-    private let columns: MappingColumns
-    /// For the binary tree over the rows: the last frame that the rows of a subtree reach.
-    private let reach: [UInt64]
+        init(_ walk: PageTableWalk) {
+            roots = walk.roots
+            problems = walk.problems
+            problemCount = walk.problemCount
+            tableCount = walk.tableCount
+            columns = walk.columns.sorted()
+            var reach = [UInt64](repeating: 0, count: columns.count)
+            ReverseMap.fill(&reach, columns, 0..<columns.count)
+            self.reach = reach
+        }
 
-    /// Sorts what a walk found.
-    init(_ walk: PageTableWalk) {
-        roots = walk.roots
-        problems = walk.problems
-        problemCount = walk.problemCount
-        tableCount = walk.tableCount
-        columns = walk.columns.sorted()
-        var reach = [UInt64](repeating: 0, count: columns.count)
-        ReverseMap.fill(&reach, columns, 0..<columns.count)
-        self.reach = reach
+        func search(_ rows: Range<Int>, _ frame: UInt64, _ body: (Mapping) -> Bool) -> Bool {
+            guard !rows.isEmpty else { return true }
+            let middle = (rows.lowerBound + rows.upperBound) / 2
+            guard reach[middle] >= frame else { return true }
+            guard search(rows.lowerBound..<middle, frame, body) else { return false }
+            guard columns.frames[middle] <= frame else { return true }
+            if columns.lastFrame(middle) >= frame, !body(columns[middle]) { return false }
+            return search(middle + 1..<rows.upperBound, frame, body)
+        }
     }
 
+    private let storage: Storage
+
+    /// The top page tables.
+    public var roots: [Root] { storage.roots }
+    /// Broken entries, a bounded number of them.
+    public var problems: [Problem] { storage.problems }
+    /// Number of broken entries.
+    public var problemCount: Int { storage.problemCount }
+    /// Page tables read.
+    public var tableCount: Int { storage.tableCount }
+
+    /// Sorts what a walk found.
+    init(_ walk: PageTableWalk) { storage = Storage(walk) }
+
     /// Number of mappings.
-    public var count: Int { columns.count }
+    public var count: Int { storage.columns.count }
 
     /// A mapping, by ascending frame; it must exist.
-    public subscript(index: Int) -> Mapping { columns[index] }
+    public subscript(index: Int) -> Mapping { storage.columns[index] }
 
     /// Hands out every mapping that holds a frame; `body` returns false to end early.
     ///
     /// O(log n + number of mappings).
     public func forEachMapping(of frame: FrameNumber, _ body: (Mapping) -> Bool) {
-        _ = search(0..<columns.count, frame.rawValue, body)
+        _ = storage.search(0..<storage.columns.count, frame.rawValue, body)
     }
 
     /// Every mapping that holds a frame.
@@ -158,15 +179,5 @@ public struct ReverseMap: Sendable {
         let right = fill(&reach, columns, middle + 1..<rows.upperBound)
         reach[middle] = max(columns.lastFrame(middle), left, right)
         return reach[middle]
-    }
-
-    private func search(_ rows: Range<Int>, _ frame: UInt64, _ body: (Mapping) -> Bool) -> Bool {
-        guard !rows.isEmpty else { return true }
-        let middle = (rows.lowerBound + rows.upperBound) / 2
-        guard reach[middle] >= frame else { return true }
-        guard search(rows.lowerBound..<middle, frame, body) else { return false }
-        guard columns.frames[middle] <= frame else { return true }
-        if columns.lastFrame(middle) >= frame, !body(columns[middle]) { return false }
-        return search(middle + 1..<rows.upperBound, frame, body)
     }
 }

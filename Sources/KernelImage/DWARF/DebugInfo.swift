@@ -19,6 +19,9 @@ final class DebugInfo {
     /// The most types that are remembered and counted in one walk.
     private static let maximumTypes = 1 << 16
 
+    /// From which entry on which namespace holds entries, ascending; nil before the first walk.
+    private var namespaces: [(offset: UInt64, path: String)]?
+
     /// Types by the place of their description: the same ones occur in many others.
     private var known: [UInt64: ImageType] = [:]
     private var built = 0
@@ -51,25 +54,38 @@ final class DebugInfo {
         types: [String: ImageType], variables: [String: ImageType]
     ) {
         var search = Search(types: types, variables: variables)
+        walk(&search)
+        if let error = search.error { throw error }
         built = 0
         known = [:]
         defer { known = [:] }
+        return (
+            search.foundTypes.mapValues { type(of: $0.die, path: $0.path, depth: 0) },
+            search.foundVariables.mapValues { type(of: $0, path: nil, depth: 0) }
+        )
+    }
+
+    /// Walks over all units; the first time, notes where namespaces begin and end.
+    private func walk(_ search: inout Search) {
         forEachUnit { unit in
             var child = Dwarf_Die()
             var copy = unit
             guard dwarf_child(&copy, &child) == 0 else { return }
+            search.enter("", at: dwarf_dieoffset(&copy))
             walk(child, path: "", depth: 0, &search)
         }
-        if let error = search.error { throw error }
-        return (search.foundTypes, search.foundVariables)
+        if namespaces == nil { namespaces = search.namespaces.sorted { $0.offset < $1.offset } }
     }
 
     private struct Search {
         var types: [(path: String, last: String)]
         var variables: [(path: String, last: String)]
-        var foundTypes: [String: ImageType] = [:]
-        var foundVariables: [String: ImageType] = [:]
+        var foundTypes: [String: (die: Dwarf_Die, path: String, size: Int)] = [:]
+        var foundVariables: [String: Dwarf_Die] = [:]
+        var namespaces: [(offset: UInt64, path: String)] = []
         var error: ImageError?
+
+        mutating func enter(_ path: String, at offset: UInt64) { namespaces.append((offset, path)) }
 
         init(types: [String], variables: [String]) {
             func split(_ path: String) -> (String, String) { (path, SymbolPath.lastComponent(of: path)) }
@@ -99,7 +115,11 @@ final class DebugInfo {
                 var child = Dwarf_Die()
                 guard dwarf_child(&die, &child) == 0 else { continue }
                 let name = dwarf_diename(&die).map { String(cString: $0) } ?? ""
-                walk(child, path: path.isEmpty ? name : path + "::" + name, depth: depth + 1, &search)
+                let inner = path.isEmpty ? name : path + "::" + name
+                search.enter(inner, at: dwarf_dieoffset(&die))
+                walk(child, path: inner, depth: depth + 1, &search)
+                var next = Dwarf_Die()
+                if dwarf_siblingof(&die, &next) == 0 { search.enter(path, at: dwarf_dieoffset(&next)) }
             case DW_TAG_structure_type, DW_TAG_union_type, DW_TAG_class_type: noteType(&die, path, &search)
             case DW_TAG_variable: noteVariable(&die, path, &search)
             default: continue
@@ -130,7 +150,7 @@ final class DebugInfo {
                 }
                 continue
             }
-            search.foundTypes[wanted.path] = type(of: die, path: path, depth: 0)
+            search.foundTypes[wanted.path] = (die, path, Int(size))
         }
     }
 
@@ -144,7 +164,7 @@ final class DebugInfo {
             guard dwarf_attr_integrate(&die, UInt32(DW_AT_type), &attribute) != nil,
                 dwarf_formref_die(&attribute, &target) != nil
             else { continue }
-            search.foundVariables[wanted.path] = type(of: target, path: scope(of: target), depth: 0)
+            search.foundVariables[wanted.path] = target
         }
     }
 
@@ -158,18 +178,23 @@ final class DebugInfo {
     }
 
     /// Namespaces around an entry, joined by `::`.
+    ///
+    /// Entries lie in the order of their nesting, so that one walk over the namespaces tells it of all others.
     private func scope(of die: Dwarf_Die) -> String {
-        var copy = die
-        var scopes: UnsafeMutablePointer<Dwarf_Die>?
-        let count = dwarf_getscopes_die(&copy, &scopes)
-        guard count > 1, let scopes else { return "" }
-        defer { free(scopes) }
-        var names: [String] = []
-        for index in stride(from: Int(count) - 1, to: 0, by: -1)
-        where Int(dwarf_tag(&scopes[index])) == DW_TAG_namespace {
-            if let name = dwarf_diename(&scopes[index]) { names.append(String(cString: name)) }
+        if namespaces == nil {
+            var search = Search(types: [], variables: [])
+            walk(&search)
         }
-        return names.joined(separator: "::")
+        guard let namespaces else { return "" }
+        var copy = die
+        let offset = dwarf_dieoffset(&copy)
+        var low = 0
+        var high = namespaces.count
+        while low < high {
+            let middle = (low + high) / 2
+            if namespaces[middle].offset <= offset { low = middle + 1 } else { high = middle }
+        }
+        return low > 0 ? namespaces[low - 1].path : ""
     }
 
     private func type(of die: Dwarf_Die, path: String?, depth: Int) -> ImageType {

@@ -97,7 +97,7 @@ let package = Package(
         .testTarget(
             name: "CallGraphTests", dependencies: ["CallGraph", "KernelImage", "GuestTesting"], swiftSettings: strict),
         .testTarget(
-            name: "FrameInspectTests", dependencies: ["FrameInspect", "GuestTesting", systemPackage],
+            name: "FrameInspectTests", dependencies: ["FrameInspect", "CallGraph", "GuestTesting", systemPackage],
             swiftSettings: strict),
         .testTarget(
             name: "InspectdTests", dependencies: ["inspectd", "FrameInspect", "GuestTesting", argumentParser],

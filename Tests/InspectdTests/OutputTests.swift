@@ -34,7 +34,9 @@ import Testing
                     guard command != "targets" else { continue }
                     for line in run.output.split(whereSeparator: \.isNewline) {
                         let width = line.replacing(/\u{1B}\[[0-9;]*[A-Za-z]/, with: "").count
-                        #expect(width <= columns, "\(command) on \(columns) columns: \(line)")
+                        // A path is never cut: whoever copies it wants all of it.
+                        let isPath = line.split(separator: " ").contains { $0.first == "/" && $0.count + 16 > columns }
+                        #expect(width <= columns || isPath, "\(command) on \(columns) columns: \(line)")
                     }
                 }
             }

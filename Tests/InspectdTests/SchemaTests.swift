@@ -52,6 +52,19 @@ import Testing
                 "doctor --qmp \(guest.qmpSocket) --kernel /bin/true --format json", status: 65)
             paths.append(program.file("wrong-image.json"))
             try wrong.write(toFile: paths[paths.count - 1], atomically: true, encoding: .utf8)
+            let snapshot = program.file("earlier.fi")
+            _ = try await program.output("snapshot \(target) -o \(snapshot)")
+            try await guest.command("settle")
+            for name in ["hook-panics", "pin-orphaned", "vtable-writable"] { try await guest.command("plant \(name)") }
+            for (name, line, status) in [
+                ("audit", "audit \(target) --interval 50ms", 1),
+                ("audit-still", "audit --core \(core) --kernel \(guest.kernel)", 0),
+                ("diff", "diff \(snapshot) live \(target)", 0),
+            ] as [(String, String, Int32)] {
+                let text = try await program.output(line + " --format json", status: status)
+                paths.append(program.file("last-\(name).json"))
+                try text.write(toFile: paths[paths.count - 1], atomically: true, encoding: .utf8)
+            }
             for (name, line) in [("rows", "--limit 500"), ("blocks", "--blocks --limit 500")] {
                 let text = try await program.output("dump \(target) \(line) --format ndjson")
                 #expect(text.split(separator: "\n").count == 500)

@@ -3,7 +3,7 @@ internal import GuestMemory
 
 extension Inspector {
     /// Every family of rules.
-    private static let rules: [any AuditRule] = [
+    static let auditRules: [any AuditRule] = [
         SlotRules(), VtableRules(), HookPlacementRules(), HookProofRules(), ReferenceRules(), MappingRules(),
         FreeListRules(), QuarantineRule(),
     ]
@@ -36,7 +36,7 @@ extension Inspector {
             first = first ?? sample
             longestPause = [longestPause, sample.provenance.pauseSeconds].compactMap { $0 }.max()
             var collector = AuditCollector()
-            for rule in Inspector.rules { rule.check(sample.facts, &collector) }
+            for rule in Inspector.auditRules { rule.check(sample.facts, &collector) }
             trail.add(collector, at: time, isOfOneMoment: sample.facts.isOfOneMoment)
             guard !isStill else { break }
             let unsettled = !trail.unsettled.isEmpty

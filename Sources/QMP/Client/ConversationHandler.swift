@@ -131,7 +131,7 @@ final class ConversationHandler: ChannelInboundHandler {
                 call.answer.resolve(
                     .failure(
                         QMPError(
-                            .system,
+                            code == EPIPE || code == ECONNRESET ? .disconnected : .system,
                             "the descriptor could not be sent to QEMU: \(String(cString: strerror(code)))")))
                 forget(id: call.id)
             }

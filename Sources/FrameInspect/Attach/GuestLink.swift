@@ -270,6 +270,14 @@ final class GuestLink: Sendable {
         if let failure { throw InspectorError(failure) }
     }
 
+    /// What happened to the guest since it was found; nil for nothing, and while the stub holds it.
+    func change() async throws(InspectorError) -> Observer.Change? {
+        guard let qmp, gdb == nil else { return nil }
+        let isRunning = try await isRunning()
+        if qmp.eventCount("RESET") > 0 { return .reset }
+        return isRunning == wasRunning ? nil : .runState
+    }
+
     private func isRunning() async throws(InspectorError) -> Bool {
         guard let qmp else { return false }
         do {

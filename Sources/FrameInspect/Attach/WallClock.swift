@@ -1,9 +1,9 @@
 internal import Glibc
 
 /// The time of day.
-enum WallClock {
+public enum WallClock {
     /// Seconds since 1970.
-    static var now: Double {
+    public static var now: Double {
         var time = timespec()
         clock_gettime(CLOCK_REALTIME, &time)
         return Double(time.tv_sec) + Double(time.tv_nsec) * 1e-9

@@ -4,7 +4,8 @@ internal import GuestMemory
 /// One look at the guest, ready for the rules.
 struct AuditSample: Sendable {
     var facts: AuditFacts
-    var provenance: Provenance
+    var capture: FrameCapture
+    var provenance: Provenance { capture.provenance }
 }
 
 extension Inspector {
@@ -24,7 +25,7 @@ extension Inspector {
             defaultVtable: target.profile.vtable?.defaultAnchor.flatMap { anchors[$0] },
             quarantineAddress: target.profile.quarantine.flatMap { anchors[$0] }.map { VirtualAddress($0) },
             isOfOneMoment: capture.provenance.consistent)
-        return AuditSample(facts: facts, provenance: capture.provenance)
+        return AuditSample(facts: facts, capture: capture)
     }
 
     /// The vtables that slots name, each once, described.

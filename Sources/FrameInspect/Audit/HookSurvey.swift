@@ -30,11 +30,17 @@ extension Inspector {
         }
         var proving = HookProving(inspector: self)
         let sample = try await auditSample(&proving)
-        let hooks = HookUse.all(in: sample.facts).map { use in
-            let proof = sample.facts.proofs[use.place.address.rawValue]
-            let problem = proof == nil ? sample.facts.proofObstacle ?? "it is not kernel code" : nil
-            return HookSurvey.Entry(use: use, proof: proof, problem: problem)
+        return HookSurvey(hooks: HookSurvey.entries(sample.facts), provenance: sample.provenance)
+    }
+}
+
+extension HookSurvey {
+    /// The hooks of a sample, by address.
+    static func entries(_ facts: AuditFacts) -> [Entry] {
+        HookUse.all(in: facts).map { use in
+            let proof = facts.proofs[use.place.address.rawValue]
+            let problem = proof == nil ? facts.proofObstacle ?? "it is not kernel code" : nil
+            return Entry(use: use, proof: proof, problem: problem)
         }
-        return HookSurvey(hooks: hooks, provenance: sample.provenance)
     }
 }

@@ -34,7 +34,7 @@ public struct SlotView: Sendable {
 
     /// Lends the bytes of a frame's slot; nil where the copy has none for it.
     @inline(__always)
-    func withSlot<Result>(of frame: UInt64, _ body: (UnsafeRawPointer) -> Result) -> Result? {
+    public func withSlot<Result>(of frame: UInt64, _ body: (UnsafeRawPointer) -> Result) -> Result? {
         guard frame >= layout.indexBase else { return nil }
         let index = frame &- layout.indexBase
         guard index >= slots.lowerBound, index < slots.upperBound else { return nil }

@@ -62,10 +62,16 @@ extension Inspector {
     private func pinSample() async throws(InspectorError) -> PinSurvey {
         let survey = try await survey()
         let (books, slots) = (survey.books, survey.capture.view)
-        guard let table = books.ownership.value else {
-            return PinSurvey(
-                pins: [], owners: 0, status: books.ownership.status, passed: 0, provenance: survey.capture.provenance)
-        }
+        return PinSurvey(
+            pins: PinnedBlock.all(in: books, slots), owners: books.ownership.value?.count ?? 0,
+            status: books.ownership.status, passed: 0, provenance: survey.capture.provenance)
+    }
+}
+
+extension PinnedBlock {
+    /// Every pinned block that the books know, by address; none where the ownership table could not be read.
+    static func all(in books: KernelBooks, _ slots: SlotView) -> [PinnedBlock] {
+        guard let table = books.ownership.value else { return [] }
         var pins: [PinnedBlock] = []
         for index in 0..<table.count {
             let entry = table[index]
@@ -85,15 +91,11 @@ extension Inspector {
                     entry: entry, stateName: table.name(ofState: entry.state), slotReferences: slot?.references,
                     generation: slot?.generation, mappings: mappings))
         }
-        return PinSurvey(
-            pins: pins, owners: table.count, status: books.ownership.status, passed: 0,
-            provenance: survey.capture.provenance)
+        return pins
     }
-}
 
-extension PinnedBlock {
     /// What is the same as long as it is the same pins of the same life.
-    fileprivate var life: [UInt64] {
+    var life: [UInt64] {
         [entry.base.rawValue, UInt64(max(entry.order, 0)), generation ?? 0, entry.transientRefs]
             + entry.capabilities.sorted()
     }

@@ -1,7 +1,7 @@
 /// Finds what somebody may have meant.
-enum Suggestion {
+public enum Suggestion {
     /// The name nearest to `text`, if it is near enough to be a misspelling; letter case counts little.
-    static func closest(to text: String, among names: [String]) -> String? {
+    public static func closest(to text: String, among names: [String]) -> String? {
         guard text.utf8.count <= 64 else { return nil }
         let wanted = Array(text.lowercased().utf8)
         var best: (name: String, distance: Int)?

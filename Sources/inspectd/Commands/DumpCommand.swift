@@ -88,7 +88,11 @@ struct DumpCommand: AsyncParsableCommand {
             do { try dump.add(row) } catch { failure = error }
         }
         func add(_ block: FrameBlocks.Block, _ index: UInt64) {
-            add(row(block.slot, block.start, block.count, block.state, layout, moved.contains(index)))
+            add(
+                FrameRow(
+                    block.slot, frame: FrameNumber(block.start), frames: block.count, state: block.state,
+                    layout: layout,
+                    moved: moved.contains(index)))
         }
         try await capture.reader.forEachBatch(in: capture.slots) { (batch) throws(MemoryError) in
             if blocks {
@@ -106,7 +110,10 @@ struct DumpCommand: AsyncParsableCommand {
                         let decoded = layout.decode(slot)
                         let state = layout.verdict(of: decoded, frame: frame)
                             .resolved(with: books.context(of: frame.rawValue)).state
-                        add(row(decoded, frame.rawValue, 1, state, layout, moved.contains(index)))
+                        add(
+                            FrameRow(
+                                decoded, frame: frame, frames: 1, state: state, layout: layout,
+                                moved: moved.contains(index)))
                     }
                     slot += layout.stride
                 }
@@ -131,16 +138,5 @@ struct DumpCommand: AsyncParsableCommand {
         return layout.withBytes(of: slot) {
             filter.matches($0, frame: FrameNumber(frame), books: books, zones: capture.allocator.zones)
         }
-    }
-
-    private func row(
-        _ slot: MetaSlot, _ frame: UInt64, _ frames: UInt64, _ state: FrameState, _ layout: FrameLayout, _ moved: Bool
-    ) -> FrameRow {
-        FrameRow(
-            address: frame << 12, frames: frames, state: state.name, colour: state.colour, flags: slot.flags,
-            letters: layout.flagLetters(slot.flags), order: slot.order, refcount: slot.references,
-            generation: slot.generation, guardBits: slot.guardBits, vtable: slot.vtable,
-            next: slot.freeLink.next == layout.linkNone ? nil : slot.freeLink.next,
-            previous: slot.freeLink.prev == layout.linkNone ? nil : slot.freeLink.prev, moved: moved)
     }
 }

@@ -41,7 +41,7 @@ enum JSONValue: Sendable, Equatable {
         case .number(let value): output.append(contentsOf: String(value).utf8)
         case .signed(let value): output.append(contentsOf: String(value).utf8)
         case .decimal(let value):
-            output.append(contentsOf: (value.isFinite ? Format.fixed(value, decimals: 3) : "null").utf8)
+            output.append(contentsOf: (value.isFinite ? Format.fixed(value, decimals: 6) : "null").utf8)
         case .string(let text): Self.append(text, to: &output)
         case .array(let elements):
             let isInline = elements.allSatisfy(\.isScalar)
@@ -65,6 +65,30 @@ enum JSONValue: Sendable, Equatable {
         write(into: &output)
         output.append(0x0A)
         return String(decoding: output, as: UTF8.self)
+    }
+
+    /// The document on one line, without a line end.
+    var line: String {
+        var output: [UInt8] = []
+        writeLine(into: &output)
+        return String(decoding: output, as: UTF8.self)
+    }
+
+    private func writeLine(into output: inout [UInt8]) {
+        switch self {
+        case .array(let elements):
+            Self.list(elements.count, "[", "]", isInline: true, level: 0, into: &output) { index, output in
+                elements[index].writeLine(into: &output)
+            }
+        case .object(let members):
+            let list = members.list
+            Self.list(list.count, "{", "}", isInline: true, level: 0, into: &output) { index, output in
+                Self.append(list[index].key, to: &output)
+                output.append(contentsOf: ": ".utf8)
+                list[index].value.writeLine(into: &output)
+            }
+        default: write(into: &output)
+        }
     }
 
     private static func list(

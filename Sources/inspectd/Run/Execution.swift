@@ -4,10 +4,14 @@ import Glibc
 /// Runs the body of a command: signals, errors as sentences, exit status.
 enum Execution {
     /// Runs `body`; an error or signal ends as ArgumentParser's exit code after its sentence is on standard error.
-    static func run(_ output: OutputOptions, _ body: @escaping @Sendable () async throws -> Void) async throws {
+    ///
+    /// - Parameter handlesSignals: Whether Ctrl-C and the like cancel the body; false for one that sees to that itself.
+    static func run(
+        _ output: OutputOptions, handlesSignals: Bool = true, _ body: @escaping @Sendable () async throws -> Void
+    ) async throws {
         let interruption = Interruption()
         do {
-            try await interruption.run(body)
+            if handlesSignals { try await interruption.run(body) } else { try await body() }
             if let number = interruption.signal { throw ExitCode(128 + number) }
         } catch let error as ExitCode {
             throw error

@@ -13,10 +13,20 @@ enum ProcessEnvironment {
         "INSPECTD_ANCHOR", "INSPECTD_MEMORY", "INSPECTD_CONSISTENCY", "INSPECTD_TIMEOUT",
     ]
 
+    /// Variables of the daemon.
+    static let daemonNames = [
+        "XDG_RUNTIME_DIR", "XDG_STATE_HOME", "HOME", "NOTIFY_SOCKET", "WATCHDOG_USEC",
+    ]
+
+    /// All variables that the daemon looks at.
+    static func all() -> [String: String] { values(terminalNames + optionNames + daemonNames) }
+
     /// Those variables that are set, by name.
-    static func current() -> [String: String] {
+    static func current() -> [String: String] { values(terminalNames + optionNames) }
+
+    private static func values(_ names: [String]) -> [String: String] {
         var result: [String: String] = [:]
-        for name in terminalNames + optionNames {
+        for name in names {
             if let value = getenv(name) { result[name] = String(cString: value) }
         }
         return result

@@ -20,7 +20,7 @@ enum ErrorReport {
     }
 
     /// The error's text; only errors of the program itself have more than one line.
-    private static func sentence(of error: any Error) -> String {
+    static func sentence(of error: any Error) -> String {
         let text = String(describing: error)
         guard error is CommandError else { return DisplayText.harmless(text) }
         return text.split(separator: "\n", omittingEmptySubsequences: false)

@@ -72,6 +72,11 @@ enum Format {
             + clock.map { padded($0, 2) }.joined(separator: ":") + "." + padded(Int(milliseconds % 1000), 3) + "Z"
     }
 
+    /// A duration in the unit that suits it.
+    static func duration(_ duration: Duration) -> String {
+        Format.duration(nanoseconds: UInt64(max(0, duration.inSeconds) * 1e9), unicode: false)
+    }
+
     /// A duration in the unit that suits it: `812 µs`, `31.2 ms`, `4.1 s`, `2 min 05 s`.
     static func duration(nanoseconds: UInt64, unicode: Bool = true) -> String {
         switch nanoseconds {

@@ -45,6 +45,7 @@ let package = Package(
         .target(name: "CGuestMemory"),
         .target(name: "CRestorer"),
         .target(name: "CFindings"),
+        .target(name: "CAssets"),
 
         // Floor 0: each knows one subject and none of the others.
         .target(name: "GuestMemory", dependencies: ["CGuestMemory", systemPackage], swiftSettings: strict),
@@ -70,7 +71,7 @@ let package = Package(
         .executableTarget(
             name: "inspectd",
             dependencies: [
-                "CFindings", "CallGraph",
+                "CAssets", "CFindings", "CallGraph",
                 "FrameInspect", "GuestMemory", "QMP", "GDBRemote", "SocketTransport", argumentParser, systemPackage,
                 nioCore, nioPosix,
                 .product(name: "Hummingbird", package: "hummingbird"),
@@ -82,8 +83,7 @@ let package = Package(
                 .product(name: "Yams", package: "Yams"),
                 .product(name: "GRDB", package: "GRDB.swift"),
             ],
-            resources: [.embedInCode("Daemon/API/openapi.json")],
-            swiftSettings: strict),
+            exclude: ["Daemon/API/openapi.json"], swiftSettings: strict),
 
         // The program of the guide; a test holds the guide and the README against it.
         .executableTarget(
@@ -117,7 +117,8 @@ let package = Package(
             name: "FrameInspectTests", dependencies: ["FrameInspect", "CallGraph", "GuestTesting", systemPackage],
             swiftSettings: strict),
         .testTarget(
-            name: "InspectdTests", dependencies: ["inspectd", "FrameInspect", "GuestTesting", argumentParser],
+            name: "InspectdTests",
+            dependencies: ["inspectd", "FrameInspect", "GuestMemory", "GuestTesting", "QMP", argumentParser],
             exclude: ["Support/peer.py", "Support/validate.py"], swiftSettings: strict),
         .testTarget(
             name: "GuestTests",

@@ -25,11 +25,6 @@ struct APIRoutes: Sendable {
                     ("guests", .number(UInt64(await registry.count))),
                 ]))
         }
-        router.get("/openapi.json") { request, context in
-            _ = try RequestFields(request: request, context: context).query()
-            return Response(
-                type: "application/json", text: String(decoding: PackageResources.openapi_json, as: UTF8.self))
-        }
         router.get("/metrics") { request, context in
             _ = try RequestFields(request: request, context: context).query()
             let text = await MetricsText(registry.watchers, listeners: broker.listenerCount)
@@ -159,7 +154,7 @@ struct APIRoutes: Sendable {
             let fields = RequestFields(request: request, context: context)
             _ = try fields.query()
             let address = try fields.address()
-            let report = try await watcher(fields).attached { inspector in
+            let report = try await look(try await watcher(fields)) { inspector in
                 let ownership = try await inspector.owner(of: PhysicalAddress(address))
                 return OwnerReport(
                     ownership: ownership, frame: inspector.report(ownership.frame, requested: address),
@@ -190,7 +185,7 @@ struct APIRoutes: Sendable {
             let fields = RequestFields(request: request, context: context)
             _ = try fields.query()
             let frame = try fields.frame()
-            let report = try await watcher(fields).attached { inspector in
+            let report = try await look(try await watcher(fields)) { inspector in
                 inspector.report(try await inspector.describe(frame.address), requested: frame.address.rawValue)
             }
             return Response(report.json)
@@ -248,7 +243,7 @@ struct APIRoutes: Sendable {
         }
         let first = try RequestFields.number(query, "first", 0...UInt64(1) << 52) ?? base
         guard first >= base, first < base &+ total else {
-            throw Problem(.badRequest, "the frame table has the frames \(base) to \(base &+ total &- 1), not \(first)")
+            throw Problem(.notFound, "the frame table has the frames \(base) to \(base &+ total &- 1), not \(first)")
         }
         let wanted = try RequestFields.number(query, "count", 1...UInt64(1) << 52) ?? total
         let count = min(wanted, base &+ total &- first)
@@ -265,6 +260,17 @@ struct APIRoutes: Sendable {
                     + "once: choose a higher level, or fewer frames with first and count")
         }
         return MapCells(sample, by: key, first: first, count: count, level: level)
+    }
+
+    /// Looks at one frame of an attached guest; one that the table has no slot for is not found.
+    private func look<Value: Sendable>(
+        _ watcher: GuestWatcher, _ body: @escaping @Sendable (Inspector) async throws -> Value
+    ) async throws -> Value {
+        do {
+            return try await watcher.attached(body)
+        } catch let error as InspectorError where error.code == .usage {
+            throw Problem(.notFound, ErrorReport.sentence(of: error))
+        }
     }
 
     // MARK: Events

@@ -35,6 +35,7 @@ struct Problem: Error, Sendable {
                 default: .serviceUnavailable
                 }
             self.init(status, ErrorReport.sentence(of: error))
+        case is ProfileError: self.init(.badRequest, ErrorReport.sentence(of: error))
         case let error as FilterError: self.init(.badRequest, String(describing: error))
         case is CancellationError: self.init(.serviceUnavailable, "the daemon is about to end")
         default: self.init(.internalServerError, ErrorReport.sentence(of: error))

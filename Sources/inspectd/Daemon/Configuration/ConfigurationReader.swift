@@ -65,7 +65,8 @@ struct ConfigurationReader {
     /// Reads YAML or JSON; nil where there is nothing.
     static func parse(_ text: String) throws(CommandError) -> Node? {
         do {
-            return try compose(yaml: text)
+            let node = try compose(yaml: text)
+            return node?.null == nil ? node : nil
         } catch {
             let lines = "\(error)".split(separator: "\n").map(String.init)
             throw CommandError(.usage, "this is not YAML: \(lines.joined(separator: " "))")

@@ -84,7 +84,15 @@ actor GuestWatcher {
             case .runState: return
             }
             let begin = clock.now
-            let observation = try await observer.observe()
+            let observation: Observation
+            do {
+                observation = try await observer.observe()
+            } catch {
+                // A reset in the middle of a look is a reset, not a failure.
+                guard case .reset? = try? await observer.change() else { throw error }
+                restart()
+                return
+            }
             try await take(observation, inspector, seconds: (clock.now - begin).inSeconds)
             // Late looks are left out, not caught up with.
             next = max(next + configuration.interval, clock.now)

@@ -1,0 +1,250 @@
+import Foundation
+import GuestTesting
+import QMP
+import Testing
+
+/// The daemon on real guests: what it sees, what it survives, and that it leaves no trace.
+@Suite(.serialized) struct DaemonTests {
+    private static func configuration() -> TestGuest.Configuration {
+        var configuration = TestGuest.Configuration(.release, megabytes: 64, cpus: 2, backend: .sharedMemfd, gdb: true)
+        configuration.qmpSockets = 2
+        configuration.arguments = ["-action", "reboot=reset"]
+        return configuration
+    }
+
+    /// A document as lines in a fixed order, without ages.
+    private static func text(_ document: [String: Any]) -> [String] {
+        let data = try? JSONSerialization.data(withJSONObject: document, options: [.sortedKeys, .prettyPrinted])
+        return String(decoding: data ?? Data(), as: UTF8.self).split(separator: "\n").map(String.init)
+            .filter { !$0.contains("\"ageSeconds\"") }
+    }
+
+    private static func state(_ document: [String: Any]) -> String? { document["state"] as? String }
+
+    private static func isRunning(_ guest: TestGuest) async throws -> Bool {
+        try await QMPClient.withConnection(to: try QMPAddress(guest.qemu.qmpSockets[1])) { qmp in
+            try await qmp.execute(QueryStatus()).running
+        }
+    }
+
+    @Test(.timeLimit(.minutes(5))) func answersWithTheDocumentsOfTheCommands() async throws {
+        let program = try Program()
+        try await TestGuest.with(Self.configuration()) { guest in
+            try await guest.churnAndFreeze(seed: 5, operations: 1500)
+            let daemon = try await RunningDaemon.start(program, RunningDaemon.guest(guest))
+            _ = try await daemon.wait(for: "/v1/guests/demo/summary", "a first look") { _ in true }
+            var paths: [String] = []
+            let target = "--kernel \(guest.kernel) --qmp \(guest.qemu.qmpSockets[1])"
+            let first = try await daemon.get("/v1/guests/demo/frames?where=refcount%3E1&limit=3").list("frames")
+            let address = try #require(first.first?["address"] as? String)
+            let frame = try #require(first.first?["frame"] as? Int)
+            for (path, command) in [
+                ("summary", "summary"), ("vtables", "vtables"), ("hooks", "hooks"), ("pins", "pins"),
+                ("frames/\(frame)", "frame \(address)"), ("owner/\(address)", "owner \(address)"), ("audit", "audit"),
+            ] {
+                let answer = try await daemon.get("/v1/guests/demo/\(path)")
+                #expect(answer.status == 200, "\(path): \(answer.text)")
+                paths.append(program.file("\(paths.count).json"))
+                try answer.text.write(toFile: paths[paths.count - 1], atomically: true, encoding: .utf8)
+                var mine = try answer.object()
+                var own =
+                    try JSONSerialization.jsonObject(
+                        with: Data(try await program.output("\(command) \(target) --format json").utf8))
+                    as? [String: Any]
+                // When and how long, and what only a command knows: how old a pin must be to be told.
+                for key in ["provenance", "seconds", "samples", "longestPauseNanoseconds", "rules"] {
+                    mine[key] = nil
+                    own?[key] = nil
+                }
+                // The default's own place is looked up by the command only.
+                if path == "vtables" {
+                    #expect((mine["vtables"] as? [Any])?.count == (own?["vtables"] as? [Any])?.count)
+                    continue
+                }
+                let (one, other) = (Self.text(mine), Self.text(own ?? [:]))
+                #expect(one == other, "\(path)")
+            }
+            let checker = try program.start(
+                ["python3", Program.support + "/validate.py", GuestBuild.packageRoot + "/docs/schema"] + paths)
+            #expect(await checker.wait(timeout: .seconds(60)) == .status(0), "\(checker.outputText)")
+
+            // All pages together are the table, each frame once.
+            var cursor: String?
+            var seen = 0
+            repeat {
+                let page = try await daemon.get(
+                    "/v1/guests/demo/frames?limit=1000" + (cursor.map { "&cursor=\($0)" } ?? "")
+                ).object()
+                seen += (page["frames"] as? [Any])?.count ?? 0
+                cursor = page["next"] as? String
+            } while cursor != nil
+            let guestStatus = try await daemon.get("/v1/guests/demo").object()
+            #expect(seen == guestStatus["slots"] as? Int)
+
+            for by in ["state", "order", "refcount", "generation", "pins", "findings"] {
+                for query in ["width=100", "level=0&count=500", "level=3&first=4000&count=9999"] {
+                    let map = try await daemon.get("/v1/guests/demo/map?by=\(by)&\(query)").object()
+                    let data = Data(base64Encoded: map["data"] as? String ?? "-") ?? Data()
+                    #expect(data.count == map["cells"] as? Int, "\(by) \(query)")
+                }
+            }
+            let metrics = try await daemon.get("/metrics").text
+            #expect(metrics.hasSuffix("# EOF\n"))
+            #expect(metrics.contains("inspectd_up{guest=\"demo\"} 1"))
+            #expect(metrics.contains("inspectd_memory_way{guest=\"demo\",way=\"mapped\"} 1"))
+            let (exit, seconds) = await daemon.end()
+            #expect(exit == .status(0))
+            #expect(seconds < 4, "two seconds on a machine that is not loaded")
+            #expect(!FileManager.default.fileExists(atPath: daemon.socket))
+            #expect(try await Self.isRunning(guest))
+        }
+    }
+
+    @Test(.timeLimit(.minutes(5))) func findingsComeAndGo() async throws {
+        let program = try Program()
+        try await TestGuest.with(Self.configuration()) { guest in
+            try await guest.command("settle")
+            let daemon = try await RunningDaemon.start(program, RunningDaemon.guest(guest))
+            _ = try await daemon.wait(for: "/v1/guests/demo", "the guest") { Self.state($0) == "watching" }
+            let events = try program.start(
+                ["curl", "-sN", "--max-time", "60", "--unix-socket", daemon.socket, "http://localhost/v1/events"])
+            defer { events.stop() }
+            let planted = try await guest.command("plant pin-orphaned")
+            let frame = try #require(planted["frames"].list.first?.number)
+            try await guest.command("plant hook-panics")
+            let open = try await daemon.wait(for: "/v1/guests/demo/findings", "both findings") {
+                ($0["findings"] as? [Any])?.count == 2
+            }
+            let rules = (open["findings"] as? [[String: Any]])?.compactMap { $0["rule"] as? String }
+            #expect(Set(rules ?? []) == ["hook-panics", "pin-orphaned"])
+            // When the pin began is what its frame's record says.
+            let history = try await daemon.get("/v1/guests/demo/frames/\(frame)/history").list("events")
+            #expect(history.contains { $0["kind"] as? String == "pinned" }, "\(history)")
+
+            try await guest.command("unplant hook-panics")
+            try await guest.command("unplant pin-orphaned")
+            _ = try await daemon.wait(for: "/v1/guests/demo/findings", "their end") {
+                ($0["findings"] as? [Any])?.isEmpty == true
+            }
+            try await Task.sleep(for: .milliseconds(300))
+            let stream = events.outputText
+            for change in ["opened", "closed"] {
+                for rule in ["hook-panics", "pin-orphaned"] {
+                    let lines = stream.split(separator: "\n").filter {
+                        $0.hasPrefix("data: ") && $0.contains("\"change\": \"\(change)\"")
+                            && $0.contains("\"rule\": \"\(rule)\"")
+                    }
+                    #expect(lines.count == 1, "\(change) \(rule)")
+                }
+            }
+            let numbers = stream.split(separator: "\n").filter { $0.hasPrefix("id: ") }.compactMap {
+                UInt64($0.dropFirst(4))
+            }
+            #expect(numbers.count > 5)
+            #expect(zip(numbers, numbers.dropFirst()).allSatisfy { $0 + 1 == $1 }, "none is lost")
+            // A client that comes back gets what it missed.
+            let middle = numbers[numbers.count / 2]
+            let again = try program.start([
+                "curl", "-sN", "--max-time", "1", "--unix-socket", daemon.socket, "-H", "Last-Event-ID: \(middle)",
+                "http://localhost/v1/events",
+            ])
+            _ = await again.wait(timeout: .seconds(10))
+            #expect(again.outputText.contains("id: \(middle + 1)\n"))
+            #expect(!again.outputText.contains("id: \(middle)\n"))
+            _ = await daemon.end()
+        }
+    }
+
+    @Test(.timeLimit(.minutes(5))) func survivesWhatGuestsDo() async throws {
+        let program = try Program()
+        let guest = try await TestGuest.boot(Self.configuration())
+        defer { guest.stop() }
+        let daemon = try await RunningDaemon.start(program, RunningDaemon.guest(guest))
+        _ = try await daemon.wait(for: "/v1/guests/demo", "the guest") { Self.state($0) == "watching" }
+        try await QMPClient.withConnection(to: try QMPAddress(guest.qemu.qmpSockets[1])) { qmp in
+            // Stopped by somebody else: looked at, and never resumed.
+            // A stop that comes while we hold the guest stopped is nothing to QEMU, and is lost: see decision 0010.
+            var isPaused = false
+            for _ in 0..<40 where !isPaused {
+                _ = try await qmp.execute(StopGuest())
+                try await Task.sleep(for: .milliseconds(500))
+                isPaused = Self.state(try await daemon.get("/v1/guests/demo").object()) == "paused"
+            }
+            #expect(isPaused)
+            for _ in 0..<10 {
+                try await Task.sleep(for: .milliseconds(100))
+                #expect(try await qmp.execute(QueryStatus()).running == false)
+            }
+            _ = try await qmp.execute(ContinueGuest())
+            _ = try await daemon.wait(for: "/v1/guests/demo", "the guest again") { Self.state($0) == "watching" }
+            _ = try await qmp.monitor("system_reset")
+            _ = try await daemon.wait(for: "/v1/guests/demo", "the reboot") {
+                ($0["reboots"] as? Int ?? 0) > 0 && Self.state($0) == "watching"
+            }
+            #expect(try await qmp.execute(QueryStatus()).running)
+        }
+        // The guest quits, and another kernel comes to the same socket: told, not mixed up.
+        guest.stop()
+        let gone = try await daemon.wait(for: "/v1/guests/demo", "its end") { Self.state($0) == "unreachable" }
+        #expect((gone["problem"] as? String)?.isEmpty == false)
+        #expect(try await daemon.get("/v1/guests/demo/frames/256").status == 503)
+        _ = await daemon.end()
+    }
+
+    @Test(.timeLimit(.minutes(5))) func anotherKernelIsAMismatch() async throws {
+        let program = try Program()
+        try await TestGuest.with(Self.configuration()) { guest in
+            let other = try await GuestBuild.shared.kernel(.debug)
+            let lines = RunningDaemon.guest(guest).replacingOccurrences(of: guest.kernel, with: other)
+            let daemon = try await RunningDaemon.start(program, lines)
+            let told = try await daemon.wait(for: "/v1/guests/demo", "the mismatch") { Self.state($0) == "mismatch" }
+            #expect((told["problem"] as? String)?.isEmpty == false)
+            #expect(try await daemon.get("/v1/guests/demo/summary").status == 503)
+            #expect(try await Self.isRunning(guest))
+            // The right image, and the configuration read again.
+            let file = program.file("daemon.yaml")
+            try "socket: \(daemon.socket)\n\(RunningDaemon.guest(guest))\n"
+                .write(toFile: file, atomically: true, encoding: .utf8)
+            daemon.process.send(signal: SIGHUP)
+            _ = try await daemon.wait(for: "/v1/guests/demo", "the right image") { Self.state($0) == "watching" }
+            // A mistake is not taken over.
+            try "socket: \(daemon.socket)\ngests: []\n".write(toFile: file, atomically: true, encoding: .utf8)
+            daemon.process.send(signal: SIGHUP)
+            try await Task.sleep(for: .milliseconds(500))
+            #expect(try await daemon.get("/v1/guests/demo").status == 200)
+            #expect(daemon.process.errorText.contains("did you mean guests?"))
+            _ = await daemon.end()
+        }
+    }
+
+    @Test(.timeLimit(.minutes(5))) func aKilledDaemonLeavesNoPausedGuest() async throws {
+        let program = try Program()
+        try await TestGuest.with(Self.configuration()) { guest in
+            try await QMPClient.withConnection(to: try QMPAddress(guest.qemu.qmpSockets[1])) { qmp in
+                var random = SeededGenerator(seed: 31)
+                for round in 0..<8 {
+                    let daemon = try await RunningDaemon.start(
+                        program, RunningDaemon.guest(guest, interval: "50ms"), name: "kill\(round)")
+                    try await Task.sleep(for: .milliseconds(Int(random.next() % 400)))
+                    daemon.process.send(signal: SIGKILL)
+                    #expect(await daemon.process.wait(timeout: .seconds(5)) == .signal(SIGKILL))
+                    // The pause budget and a second.
+                    try await Task.sleep(for: .milliseconds(1200))
+                    for _ in 0..<3 {
+                        #expect(try await qmp.execute(QueryStatus()).running, "round \(round)")
+                        try await Task.sleep(for: .milliseconds(20))
+                    }
+                }
+            }
+            // The socket of a daemon that was killed is taken over.
+            let daemon = try await RunningDaemon.start(program, RunningDaemon.guest(guest))
+            let second = try program.start(
+                [Program.path, "serve", "--socket", daemon.socket],
+                environment: ["XDG_STATE_HOME": program.file("other")])
+            #expect(await second.wait(timeout: .seconds(20)) == .status(69))
+            #expect(second.errorText.contains("another server"))
+            #expect(try await daemon.get("/healthz").status == 200)
+            _ = await daemon.end(SIGINT)
+        }
+    }
+}

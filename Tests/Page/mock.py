@@ -80,20 +80,30 @@ class Guest:
         count[:] = b"\xff" * frames
         heat[:] = b"\xff" * frames
         at = 256 if frames > 4096 else 0
+        # Stretches of memory in which one use is the rule, as boots and long runs leave them.
+        mixes = {
+            "boot": ([("kernel", 60), ("raw", 20), ("hole", 15), ("free", 5)], [1, 2, 4, 8, 16, 64]),
+            "busy": ([("user", 62), ("kernel", 18), ("free", 20)], [1, 1, 2, 4, 8, 64, 512]),
+            "churned": ([("user", 40), ("kernel", 8), ("free", 50), ("raw", 2)], [1, 1, 2, 2, 4, 16]),
+            "empty": ([("free", 96), ("kernel", 3), ("user", 1)], [512, 1024, 2048, 2048]),
+            "hole": ([("hole", 1)], [2048]),
+        }
+        plan = [("boot", 0.03), ("busy", 0.16), ("hole", 0.035), ("churned", 0.14), ("busy", 0.1), ("empty", 0.12), ("churned", 0.09), ("boot", 0.015), ("busy", 0.06), ("empty", 0.25)]
+        ends, total = [], 0.0
+        for mix, share in plan:
+            total += share
+            ends.append((total, mix))
         while at < frames:
-            place = at / frames
-            pick = chance.random()
-            if pick < 0.34 + 0.3 * place:
-                kind, length = "free", 1 << chance.choice([0, 1, 2, 3, 5, 8, 11, 11, 11])
-            elif pick < 0.72 and place < 0.75:
-                kind, length = "user", chance.choice([1, 1, 2, 4, 16, 64, 256, 512])
-            elif pick < 0.93:
-                kind, length = "kernel", chance.choice([1, 2, 4, 8, 32, 128])
-            elif pick < 0.985:
-                kind, length = "raw", chance.choice([1, 4, 16, 64])
-            else:
-                kind, length = "hole", chance.choice([64, 256, 2048])
+            choices, lengths = mixes[next((mix for end, mix in ends if at / frames < end), "empty")]
+            kind = chance.choices([name for name, _ in choices], [weight for _, weight in choices])[0]
+            length = chance.choice(lengths)
+            start = (at + length - 1) & ~(length - 1)
+            if start > at:
+                self.paint(state, order, count, heat, at, min(start, frames) - at, "free")
+            at = start
             length = min(length, frames - at)
+            if length <= 0:
+                break
             self.paint(state, order, count, heat, at, length, kind)
             at += length
         for kind in ("poisoned", "quarantined", "free-lost", "free-cached"):
@@ -385,10 +395,11 @@ class Daemon:
                     guest.churn()
                     self.publish("sample", guest.sample_event())
 
-    def plant(self):
+    def plant(self, message=None):
         guest = self.guests["demo"]
         address = guest.random.randrange(1 << 14, guest.frames) << 12
         found = orphan(guest, address, time.time())
+        found["message"] = message or found["message"]
         guest.findings[found["id"]] = found
         self.publish("finding", {"guest": guest.id, "change": "opened", "finding": found})
         return found
@@ -448,7 +459,7 @@ class Handler(BaseHTTPRequestHandler):
     def post(self):
         parts, query = self.parts()
         if parts == ["_mock", "plant"]:
-            return self.answer(200, self.daemon.plant())
+            return self.answer(200, self.daemon.plant(query.get("message")))
         if parts == ["_mock", "close"]:
             return self.answer(200, self.daemon.close())
         if parts == ["_mock", "state"]:

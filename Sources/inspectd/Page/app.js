@@ -35,6 +35,7 @@ const findings = new Findings({
 });
 const panel = new FramePanel({
   findings: (address) => findings.about(address),
+  worst: () => ({ guest: selected, findings: findings.open.toSorted((one, other) => rank(other) - rank(one)) }),
   colour: (state) => card.map.stateColour(state),
   show: (frame) => card.select(frame, true),
 });

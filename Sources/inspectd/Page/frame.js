@@ -14,9 +14,13 @@ const eventNames = {
 export class FramePanel {
   #abort = null;
   #shown = null;
+  #findings = null;
   #handlers;
 
-  /** Handlers: `findings(address)` gives the open findings about a frame, `colour(state)` a state's colour, `show(frame)` moves the map. */
+  /**
+   * Handlers: `findings(address)` gives the open findings about a frame, `worst()` the guest and
+   * its open findings, the worst first, `colour(state)` a state's colour, `show(frame)` moves the map.
+   */
   constructor(handlers) {
     this.#handlers = handlers;
     this.close();
@@ -29,9 +33,20 @@ export class FramePanel {
     this.#shown = null;
     setText(byID("frame-title"), "Frame");
     byID("frame").classList.add("is-empty");
-    replace(byID("frame-body"), el("p", { class: "empty" },
-      "Click a frame on the map, or press Enter on it, to see its slot, who owns it and what happened to it."));
+    this.#showStart();
     this.#actions([]);
+  }
+
+  /** What to do while no frame is open. */
+  #showStart() {
+    const keys = [[["←", "↑", "→", "↓"], "move the cursor"], [["Shift", "→"], "move the view"], [["+", "−"], "zoom"], [["0"], "all of memory"], [["Enter"], "open the frame"], [["Esc"], "close it"]];
+    this.#findings = el("div", { class: "start-list" });
+    replace(byID("frame-body"), el("div", { class: "start" },
+      el("p", { class: "empty" }, "Click a frame on the map to see its slot, who owns it and what happened to it."),
+      el("h3", {}, "Frames with findings"), this.#findings,
+      el("h3", {}, "Keys on the map"),
+      el("dl", { class: "pairs keys" }, keys.map(([names, text]) => [el("dt", {}, names.flatMap((name) => [el("kbd", {}, name), " "])), el("dd", {}, text)]))));
+    this.showFindings();
   }
 
   /** Shows a frame; with `isFocused` the panel takes the focus. */
@@ -48,7 +63,7 @@ export class FramePanel {
     }, sign);
     this.#actions([
       near(number - 1, "Frame before", "‹"), near(number + 1, "Frame after", "›"),
-      el("button", { type: "button", on: { click: () => this.#handlers.show(number) } }, "Show"),
+      el("button", { type: "button", on: { click: () => this.#handlers.show(number) } }, "On map"),
       el("a", { class: "button", href: guestLink(guest), "aria-label": "Close the frame", title: "Close" }, "×"),
     ]);
     const part = (name) => el("section", { class: "part" }, el("h3", {}, name), el("p", { class: "muted" }, "Asking …"));
@@ -81,15 +96,20 @@ export class FramePanel {
     ]);
   }
 
-  #findings = null;
-
-  /** Lists the open findings about the frame that is shown. */
+  /** Lists the open findings about the frame that is shown, or the worst of all while none is. */
   showFindings() {
-    if (!this.#shown || !this.#findings) return;
-    const { guest, number } = this.#shown;
-    replace(this.#findings, this.#handlers.findings(addressOf(number)).slice(0, 8).map((finding) =>
-      el("a", { class: "frame-finding", "data-severity": finding.severity, href: findingLink(guest, finding.id) },
-        el("span", { class: "severity", "data-severity": finding.severity }, finding.severity), el("code", {}, finding.rule))));
+    if (!this.#findings) return;
+    const entry = (finding, href, place) => el("a", { class: "frame-finding", "data-severity": finding.severity, href },
+      el("span", { class: "severity", "data-severity": finding.severity }, finding.severity), el("code", {}, finding.rule), place && el("code", {}, place));
+    if (this.#shown) {
+      const { guest, number } = this.#shown;
+      replace(this.#findings, this.#handlers.findings(addressOf(number)).slice(0, 8).map((finding) => entry(finding, findingLink(guest, finding.id))));
+      return;
+    }
+    const { guest, findings } = this.#handlers.worst();
+    const list = findings.filter((finding) => finding.frames?.length > 0).slice(0, 6);
+    replace(this.#findings, list.length === 0 ? el("p", { class: "muted small" }, "There are none.")
+      : list.map((finding) => entry(finding, frameLink(guest, finding.frames[0].address), finding.frames[0].address)));
   }
 
   #actions(list) {

@@ -74,7 +74,7 @@ export class GuestHead {
     const text = guest.problem ?? guest.stateText ?? "";
     replace(node, el("span", { class: "dot", "data-state": guest.state, "aria-hidden": "true" }),
       el("b", {}, words[guest.state] ?? guest.state), " · ", el("span", {}, text),
-      guest.since ? [el("span", { class: "muted" }, " · since ", el("time", { datetime: guest.since }, clock(guest.since)))] : null);
+      guest.since ? [el("span", { class: "muted since" }, " · since ", el("time", { datetime: guest.since }, clock(guest.since)))] : null);
     const set = (key, value, title) => {
       setText(this.#facts[key], value ?? none);
       this.#facts[key].title = title ?? "";

@@ -5,13 +5,15 @@ import { luminance, markColour } from "./palette.js";
 /** From this size on frames have lines between them, and from that size on their number; in CSS pixels. */
 const lined = 10;
 const labelled = 60;
+/** Sizes of marks. */
+const radii = { note: 3, warning: 4, error: 5 };
 
 /** Draws everything; `scene` is what the map knows. */
 export function drawOverlay(context, scene) {
   const scale = scene.view.scale / scene.ratio;
   if (scale >= lined) lines(context, scene);
   if (scale >= labelled) numbers(context, scene);
-  for (const mark of scene.marks) ring(context, scene, mark.index, markColour(mark.severity));
+  for (const each of scene.marks) mark(context, scene, each);
   if (scene.cursor !== null) box(context, scene, scene.cursor, 2, [4, 3]);
   if (scene.selected !== null) box(context, scene, scene.selected, 2.5, []);
   context.setLineDash([]);
@@ -68,18 +70,29 @@ function middle({ view, order }, index) {
   return [(x + 0.5 - view.x) * view.scale, (y + 0.5 - view.y) * view.scale];
 }
 
-// Each mark has a rim in the colour of the ground: it stays visible on cells of any colour.
-function ring(context, scene, index, colour) {
+// Each mark has two rims, light and dark: it stays visible on cells of any colour. The worse, the larger.
+function mark(context, scene, { index, severity }) {
   const [x, y] = middle(scene, index);
   if (x < -20 || y < -20 || x > scene.size.width + 20 || y > scene.size.height + 20) return;
-  const radius = Math.max(5 * scene.ratio, scene.view.scale * 0.36);
-  context.setLineDash([]);
-  for (const [stroke, width] of [[scene.ground, 5], [colour, 2.5]]) {
+  const { ratio } = scene;
+  const colour = markColour(severity);
+  const cell = scene.view.scale * 0.34;
+  const radius = Math.max((radii[severity] ?? 4) * ratio, cell);
+  const circle = (width, stroke) => {
+    context.lineWidth = width * ratio;
     context.strokeStyle = stroke;
-    context.lineWidth = width * scene.ratio;
-    context.beginPath();
-    context.arc(x, y, radius, 0, 2 * Math.PI);
     context.stroke();
+  };
+  context.setLineDash([]);
+  context.beginPath();
+  context.arc(x, y, radius, 0, 2 * Math.PI);
+  circle(6, scene.ink);
+  circle(4, scene.ground);
+  circle(2.5, colour);
+  // Where frames are large enough, their own colour stays visible inside.
+  if (radius > cell) {
+    context.fillStyle = colour;
+    context.fill();
   }
 }
 

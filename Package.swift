@@ -118,7 +118,10 @@ let package = Package(
             swiftSettings: strict),
         .testTarget(
             name: "InspectdTests",
-            dependencies: ["inspectd", "FrameInspect", "GuestMemory", "GuestTesting", "QMP", argumentParser],
+            dependencies: [
+                "inspectd", "FrameInspect", "GuestMemory", "GuestTesting", "QMP", argumentParser,
+                .product(name: "GRDB", package: "GRDB.swift"), .product(name: "Logging", package: "swift-log"),
+            ],
             exclude: ["Support/peer.py", "Support/validate.py"], swiftSettings: strict),
         .testTarget(
             name: "GuestTests",

@@ -22,6 +22,7 @@ struct Inspectd: AsyncParsableCommand {
             AuditCommand.self, HooksCommand.self, PinsCommand.self, OwnerCommand.self, ExplainCommand.self,
             SnapshotCommand.self, DiffCommand.self,
             DoctorCommand.self, TargetsCommand.self, ServeCommand.self, CheckConfigCommand.self,
+            HistoryCommand.self,
         ])
 
     static func main() async {

@@ -8,6 +8,8 @@ enum JSONValue: Sendable, Equatable {
     case string(String)
     case array([JSONValue])
     case object(JSONMembers)
+    /// A document that was written before, as text.
+    case written(String)
 
     /// An object from its members.
     static func object(_ members: [(String, JSONValue)]) -> JSONValue { .object(JSONMembers(members)) }
@@ -43,6 +45,7 @@ enum JSONValue: Sendable, Equatable {
         case .decimal(let value):
             output.append(contentsOf: (value.isFinite ? Format.fixed(value, decimals: 6) : "null").utf8)
         case .string(let text): Self.append(text, to: &output)
+        case .written(let text): output.append(contentsOf: text.utf8)
         case .array(let elements):
             let isInline = elements.allSatisfy(\.isScalar)
             Self.list(elements.count, "[", "]", isInline: isInline, level: level, into: &output) { index, output in

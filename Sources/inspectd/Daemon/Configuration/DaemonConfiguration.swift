@@ -24,6 +24,9 @@ struct DaemonConfiguration: Sendable, Equatable {
         var maximumBytes = 256 << 20
     }
 
+    /// File name of the history in the state directory.
+    static let historyName = "history.sqlite"
+
     /// The socket of the API.
     var socket: String
     /// The TCP listener; nil for none.
@@ -36,7 +39,7 @@ struct DaemonConfiguration: Sendable, Equatable {
     /// The configuration without a file.
     init(environment: [String: String]) {
         socket = DaemonConfiguration.standardSocket(environment)
-        history = DaemonConfiguration.stateDirectory(environment).map { History(path: $0 + "/history.sqlite") }
+        history = DaemonConfiguration.stateDirectory(environment).map { History(path: $0 + "/" + Self.historyName) }
     }
 
     /// `$XDG_RUNTIME_DIR/inspectd.sock`, or one in `/run` for root and `/tmp` for others.

@@ -1,0 +1,1 @@
+"""Commands for GDB that know the frame metadata of a kernel. `frameinspect.py` beside this folder loads them."""

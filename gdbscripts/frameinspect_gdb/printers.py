@@ -13,7 +13,7 @@ from .layout import Slot
 from .profile import FIELDS
 from .render import slot_meaning
 from .session import Session
-from .states import facts, is_head, verdict
+from .states import State, facts, is_head, verdict
 from .symbols import describe
 from .text import WORD, plural
 
@@ -41,7 +41,8 @@ class SlotPrinter:
         if self._value.address is None:
             return "MetaSlot"
         try:
-            table = self._session.kernel().table
+            kernel = self._session.kernel()
+            table = kernel.table
         except (Problem, gdb.error):
             return "MetaSlot"
         index, rest = divmod((int(self._value.address) & WORD) - table.base, table.stride)
@@ -49,6 +50,8 @@ class SlotPrinter:
             return "MetaSlot outside the frame table"
         frame = index + table.index_base
         known = verdict(self._layout, facts(self._layout, self._slot, is_head(frame, min(self._slot.order, 255))))
+        if known.state is State.FREE_UNLINKED:
+            known = kernel.books.resolve(known, frame)
         return f"MetaSlot of frame {frame << 12:#x}, {known.state.label}"
 
     def children(self) -> Iterator[tuple[str, str]]:

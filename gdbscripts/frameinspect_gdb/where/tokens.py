@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+import unicodedata
+from typing import NamedTuple, Sequence
 
 from ..errors import WhereProblem
 from ..text import parse_size
@@ -23,6 +24,9 @@ _SIGNS = {
     ">": "comparison",
     "!": "not",
 }
+_JOINER = "\u200d"
+#: What Python takes for spaces and others do not.
+_SEPARATORS = "\x1c\x1d\x1e\x1f"
 _HALF = {
     "&": "a single & means nothing here; write && for and",
     "|": "a single | means nothing here; write || for or",
@@ -40,17 +44,31 @@ class Token(NamedTuple):
 
 
 def _is_word(character: str) -> bool:
-    return character.isascii() and (character.isalnum() or character in "_.")
+    return character.isascii() and len(character) == 1 and (character.isalnum() or character in "_.")
 
 
-def tokens_of(text: str) -> list[Token]:
+def characters(text: str) -> Sequence[str]:
+    """The characters as people count them: marks and joined pictures belong to what stands before them."""
+    result: list[str] = []
+    for character in text:
+        is_mark = unicodedata.category(character)[0] == "M" or character == _JOINER
+        follows = result and (is_mark or result[-1][-1] == _JOINER or result[-1] + character == "\r\n")
+        if follows:
+            result[-1] += character
+        else:
+            result.append(character)
+    return result
+
+
+def tokens_of(expression: str) -> list[Token]:
     """Cuts an expression into tokens."""
+    text = characters(expression)
     if len(text) > MAXIMUM_LENGTH:
         raise WhereProblem(f"the expression has {len(text)} characters; at most {MAXIMUM_LENGTH} are read", 1)
     result: list[Token] = []
     position = 0
     while position < len(text):
-        if text[position].isspace():
+        if text[position].isspace() and text[position] not in _SEPARATORS:
             position += 1
             continue
         token, length = _token(text, position)
@@ -60,10 +78,10 @@ def tokens_of(text: str) -> list[Token]:
     return result
 
 
-def _token(text: str, position: int) -> tuple[Token, int]:
+def _token(text: Sequence[str], position: int) -> tuple[Token, int]:
     column = position + 1
     for length in (2, 1):
-        sign = text[position : position + length]
+        sign = "".join(text[position : position + length])
         if len(sign) == length and sign in _SIGNS:
             return Token(_SIGNS[sign], sign, 0, column), length
     first = text[position]
@@ -82,12 +100,12 @@ def _token(text: str, position: int) -> tuple[Token, int]:
     return Token(kind, word, 0, column), len(word)
 
 
-def _word(text: str, start: int) -> str:
+def _word(text: Sequence[str], start: int) -> str:
     end = start
     while end < len(text):
         # A hyphen belongs to a name like free-listed where letters follow.
-        is_hyphen = text[end] == "-" and end > start and text[end + 1 : end + 2].isalpha()
+        is_hyphen = text[end] == "-" and end > start and end + 1 < len(text) and text[end + 1][0].isalpha()
         if not _is_word(text[end]) and not is_hyphen:
             break
         end += 1
-    return text[start:end]
+    return "".join(text[start:end])

@@ -1,7 +1,7 @@
 """Loads the FrameInspect commands into GDB: `source gdbscripts/frameinspect.py`, then `help fi`.
 
-Nothing but the prefix `fi`, its setting, four convenience functions and one named collection of pretty-printers is added;
-sourcing it again loads it anew.
+Nothing but the prefix `fi`, its setting, four convenience functions and one named collection of pretty-printers is
+added; sourcing it again loads it anew.
 """
 
 

@@ -94,7 +94,14 @@ def test_dumps_are_the_same_text() -> None:
 
 def test_summaries_with_where_count_what_dumps_list() -> None:
     """The number of frames in a summary is that of the rows of inspectd's dump."""
-    for expression in ("free", "kernel || user", "refcount > 1", "frame > 100 && order == 1", "free-cached", "zone == none"):
+    for expression in (
+        "free",
+        "kernel || user",
+        "refcount > 1",
+        "frame > 100 && order == 1",
+        "free-cached",
+        "zone == none",
+    ):
         rows = inspectd_json("dump", "--where", expression)["frames"]
         lines = command(f"fi summary {expression}").splitlines()
         assert lines[0].split()[0] == str(len(rows)), (expression, lines[0], len(rows))

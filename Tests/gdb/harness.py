@@ -9,6 +9,7 @@ import importlib
 import json
 import os
 import subprocess
+import time
 import traceback
 
 import gdb
@@ -19,6 +20,7 @@ def run(name: str) -> None:
     passed = failed = 0
     module = importlib.import_module(name)
     for test in [value for key, value in vars(module).items() if key.startswith("test_")]:
+        began = time.monotonic()
         try:
             test()
         except BaseException:
@@ -26,7 +28,7 @@ def run(name: str) -> None:
             print(f"FAIL {test.__name__}\n{traceback.format_exc()}")
         else:
             passed += 1
-            print(f"PASS {test.__name__}")
+            print(f"PASS {test.__name__} ({time.monotonic() - began:.1f} s)")
     print(f"{passed} passed, {failed} failed")
     gdb.execute(f"quit {0 if passed and not failed else 1}")
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, Callable
+from typing import Any
 
 import gdb
 
@@ -47,7 +48,9 @@ class CellPath:
         return held
 
 
-def find(cells: list[dict[str, Any]], start: gdb.Type, path: str, last: Callable[[gdb.Type], bool]) -> tuple[CellPath, gdb.Type]:
+def find(
+    cells: list[dict[str, Any]], start: gdb.Type, path: str, last: Callable[[gdb.Type], bool]
+) -> tuple[CellPath, gdb.Type]:
     """Follows wrappers and the members of a path until a type that `last` accepts."""
     rest = [name for name in path.split(".") if name]
     result = CellPath()

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Iterator, NamedTuple
+from typing import NamedTuple
 
 from .layout import Layout, Slot
 from .states import Contradiction, State, Verdict, facts, verdict
@@ -63,7 +64,7 @@ class Summary:
 def runs(data: bytes, stride: int) -> Iterator[tuple[int, int]]:
     """Runs of equal slots: index of the first, how many.
 
-    Most of a table is a few long runs: comparing ever longer pieces with their neighbours costs little more than reading them.
+    Most of a table is a few long runs: comparing ever longer pieces with their neighbours costs little.
     """
     total = len(data) // stride
     index = 0
@@ -178,7 +179,13 @@ class Census:
     def _kind(self, piece: Piece) -> tuple[Kind, Verdict]:
         known = facts(self._layout, piece.slot, piece.is_head)
         kind = Kind(
-            known.flags, known.refcount, known.guard, known.order, known.is_linked, known.is_head, known.was_claimed,
+            known.flags,
+            known.refcount,
+            known.guard,
+            known.order,
+            known.is_linked,
+            known.is_head,
+            known.was_claimed,
             known.has_vtable,
         )
         found = self._verdicts.get(kind)

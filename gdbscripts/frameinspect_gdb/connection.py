@@ -15,16 +15,20 @@ def remote() -> gdb.RemoteTargetConnection:
     """The connection to the guest's stub."""
     connection = gdb.selected_inferior().connection
     if not isinstance(connection, gdb.RemoteTargetConnection) or not connection.is_valid():
-        raise Problem("gdb is not connected to a guest: type `target remote ADDRESS`, the stub's or inspectd gdb-proxy's")
+        raise Problem(
+            "gdb is not connected to a guest: type `target remote ADDRESS`, the stub's or inspectd gdb-proxy's"
+        )
     return connection
 
 
 def require_stopped() -> gdb.RemoteTargetConnection:
     """The connection, to a guest that stands still: only then the stub answers."""
     connection = remote()
-    thread = gdb.selected_thread()
-    if thread is None or any(thread.is_running() for thread in gdb.selected_inferior().threads()):
-        raise Problem("the guest is running: stop it first, with Ctrl-C or `interrupt`")
+    try:
+        # While a condition is tested gdb still calls the thread running, but its registers can be read.
+        gdb.selected_frame()
+    except gdb.error as error:
+        raise Problem("the guest is running: stop it first, with Ctrl-C or `interrupt`") from error
     return connection
 
 
@@ -38,7 +42,7 @@ def packet(text: str) -> str:
 
 def monitor(command: str) -> str | None:
     """What the stub says to a monitor command; None where it does not know it."""
-    remote()
+    require_stopped()
     try:
         text: str = gdb.execute(f"monitor {command}", to_string=True)
     except gdb.error as error:

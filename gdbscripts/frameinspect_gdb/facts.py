@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Callable, TypeVar
+from typing import Any, TypeVar
 
 import gdb
 
@@ -155,7 +156,9 @@ class KernelFacts:
         try:
             return body()
         except (Problem, KeyError) as problem:
-            self.missing[name] = f"the profile does not describe {problem}" if isinstance(problem, KeyError) else str(problem)
+            self.missing[name] = (
+                f"the profile does not describe {problem}" if isinstance(problem, KeyError) else str(problem)
+            )
             return None
 
     def _placements(self, slot: gdb.Type) -> dict[str, tuple[int, int]]:
@@ -180,7 +183,9 @@ class KernelFacts:
             row = RowPlace(int(reserved["offset"]), 8, int(reserved["count"])) if reserved else None
             hooks = [field.offset if field else None for field in (names.on_last_ref, names.on_unmap)]
             return VtableLayout(names.size, names.alignment, hooks[0], hooks[1], row)
-        hooks = [types.place(kind, field.member).offset if field else None for field in (names.on_last_ref, names.on_unmap)]
+        hooks = [
+            types.place(kind, field.member).offset if field else None for field in (names.on_last_ref, names.on_unmap)
+        ]
         row = types.flat_array(types.place(kind, names.reserved["member"]))[0] if names.reserved else None
         return VtableLayout(kind.sizeof, names.alignment, hooks[0], hooks[1], row)
 
@@ -189,7 +194,10 @@ class KernelFacts:
         allocator, zone = self._type(names["allocatorType"]), self._type(names["zoneType"])
         segment = self._type(names["segmentType"])
         path, _ = find(
-            self._cells, self._variable(names["allocator"]), "", lambda kind: types.has_path(kind, names["allocatorType"])
+            self._cells,
+            self._variable(names["allocator"]),
+            "",
+            lambda kind: types.has_path(kind, names["allocatorType"]),
         )
         zones, element = types.array(types.place(allocator, names["zones"]))
         if element.sizeof != zone.sizeof:
@@ -220,9 +228,7 @@ class KernelFacts:
 
     def _map(self, anchor: str, path: str) -> tuple[CellPath, TreeLayout, gdb.Type, gdb.Type]:
         """The map behind an anchor: its place and form, and the types of its keys and values."""
-        cell, kind = find(
-            self._cells, self._variable(anchor), path, lambda kind: types.plain_name(kind) == "BTreeMap"
-        )
+        cell, kind = find(self._cells, self._variable(anchor), path, lambda kind: types.plain_name(kind) == "BTreeMap")
         root = types.place(kind, "root")
         some = types.variant(root.type, "Some")
         if some is not None:

@@ -44,7 +44,9 @@ class Image:
         objfiles = [objfile for objfile in space.objfiles() if objfile.is_valid() and objfile.owner is None]
         main = [objfile for objfile in objfiles if objfile.filename == space.filename] or objfiles
         if not main:
-            raise Problem("gdb has no image of the kernel: type `file KERNEL` with the ELF file that the guest was booted from")
+            raise Problem(
+                "gdb has no image of the kernel: type `file KERNEL` with the ELF file that the guest was booted from"
+            )
         return cls(main[0])
 
     @property
@@ -68,8 +70,8 @@ class Image:
                 found = bytes(gdb.selected_inferior().read_memory(address, len(expected)))
             except gdb.MemoryError as error:
                 raise Problem(
-                    f"the guest does not run {self.identity}: its code would be at {address:#x}, where the guest has nothing "
-                    "mapped; the kernel has not started yet, or it is another one"
+                    f"the guest does not run {self.identity}: its code would be at {address:#x}, where the guest has "
+                    "nothing mapped; the kernel has not started yet, or it is another one"
                 ) from error
             if found == expected:
                 equal += 1
@@ -78,15 +80,17 @@ class Image:
         if first is not None:
             address, expected, found = first
             raise Problem(
-                f"the guest does not run {self.identity}: {len(samples) - equal} of {len(samples)} pieces of code differ; at "
-                f"{address:#x} the image has {expected[:16].hex(' ')}, the guest has {found[:16].hex(' ')}; give gdb the "
-                "ELF file that the guest was booted from with `file KERNEL`"
+                f"the guest does not run {self.identity}: {len(samples) - equal} of {len(samples)} pieces of code "
+                f"differ; at {address:#x} the image has {expected[:16].hex(' ')}, the guest has {found[:16].hex(' ')}; "
+                "give gdb the ELF file that the guest was booted from with `file KERNEL`"
             )
         return f"{equal} pieces of code are equal in image and guest"
 
     def _samples(self) -> list[tuple[int, bytes]]:
         """Pieces of code from all over the largest section: boot code runs where it is loaded and may be gone."""
-        code = [part for part in self.sections if part.is_code and part.has_bytes and part.end - part.start >= SAMPLE_BYTES]
+        code = [
+            part for part in self.sections if part.is_code and part.has_bytes and part.end - part.start >= SAMPLE_BYTES
+        ]
         if not code:
             return []
         section = max(code, key=lambda part: part.end - part.start)

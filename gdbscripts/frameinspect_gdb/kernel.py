@@ -14,7 +14,8 @@ from .owners import Ownership, find_owner
 from .profile import Profile, number
 from .reports import Block, FrameReport, VtableReport
 from .space import AddressSpace
-from .states import Verdict, State, facts as state_facts, is_head, verdict
+from .states import State, Verdict, is_head, verdict
+from .states import facts as state_facts
 from .symbols import describe
 from .zones import Books
 
@@ -90,7 +91,9 @@ class Kernel:
         try:
             pieces = self.space.pieces(base, count * stride)
         except ReadProblem as problem:
-            raise Problem(f"the kernel's pointer to its frame table leads nowhere ({base:#x}, {count} slots): {problem}") from problem
+            raise Problem(
+                f"the kernel's pointer to its frame table leads nowhere ({base:#x}, {count} slots): {problem}"
+            ) from problem
         return Table(base, count, stride, self.layout.index_base, pieces)
 
     def _base(self) -> int:
@@ -128,7 +131,8 @@ class Kernel:
             known = " (the address is RAM, but the kernel does not manage it)" if is_ram else ""
             first = self.layout.index_base << 12
             raise Problem(
-                f"the frame table has no slot for {frame << 12:#x}: it covers {first:#x}..{self.table.end_address:#x}{known}"
+                f"the frame table has no slot for {frame << 12:#x}: it covers {first:#x}..{self.table.end_address:#x}"
+                f"{known}"
             )
         return index
 

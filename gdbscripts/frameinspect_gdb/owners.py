@@ -34,7 +34,12 @@ def find_owner(facts: KernelFacts, space: AddressSpace, frame: int) -> Ownership
     if held:
         result.gaps.append(held)
     try:
-        tree = Tree(layout.tree, space.read, anchor + layout.path.offset, lambda key: (layout.base.of(key), layout.order.of(key)))
+        tree = Tree(
+            layout.tree,
+            space.read,
+            anchor + layout.path.offset,
+            lambda key: (layout.base.of(key), layout.order.of(key)),
+        )
         entry = _holding(tree, layout, frame)
         if entry is not None:
             result.report = _report(facts, space, layout, entry, result)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Iterator
+from collections.abc import Iterator
 
 import gdb
 import gdb.printing
@@ -31,9 +31,7 @@ class SlotPrinter:
         self._value = value
         self._layout = session.facts().layout
         neutral = self._layout.decode(bytes(self._layout.stride))
-        read = {
-            name: scalar(value, session.profile().fields[name].member) for name in FIELDS if self._layout.has(name)
-        }
+        read = {name: scalar(value, session.profile().fields[name].member) for name in FIELDS if self._layout.has(name)}
         self._slot: Slot = neutral._replace(**read)
 
     def to_string(self) -> str:
@@ -131,7 +129,9 @@ class Lookup(gdb.printing.PrettyPrinter):
     """Finds the printer of a value: only the types that the profile means are ours."""
 
     def __init__(self, session: Session) -> None:
-        super().__init__(COLLECTION, [gdb.printing.SubPrettyPrinter(name) for name in ("MetaSlot", "FrameMetaVtable", *_OWNERSHIP)])
+        super().__init__(
+            COLLECTION, [gdb.printing.SubPrettyPrinter(name) for name in ("MetaSlot", "FrameMetaVtable", *_OWNERSHIP)]
+        )
         self._session = session
 
     def __call__(self, value: gdb.Value) -> object:

@@ -116,7 +116,9 @@ def load(path: str) -> Profile:
         with open(path, encoding="utf-8") as file:
             tree = json.load(file)
     except OSError as error:
-        raise Problem(f"the profile {path} cannot be read: {error.strerror}; name one with `set fi profile FILE`") from error
+        raise Problem(
+            f"the profile {path} cannot be read: {error.strerror}; name one with `set fi profile FILE`"
+        ) from error
     except ValueError as error:
         raise Problem(f"the profile {path} is no JSON: {error}") from error
     if not isinstance(tree, dict):

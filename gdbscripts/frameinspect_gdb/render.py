@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Iterator
+from collections.abc import Iterator
 
 from .census import Summary
 from .layout import Layout, Slot
@@ -217,7 +217,8 @@ class DumpTable:
 
     def _line(self, cells: list[str]) -> str:
         parts = (
-            cell.rjust(width) if is_right else cell.ljust(width) for cell, (_, width, is_right) in zip(cells, self._columns)
+            cell.rjust(width) if is_right else cell.ljust(width)
+            for cell, (_, width, is_right) in zip(cells, self._columns)
         )
         return "  ".join(parts).rstrip()
 

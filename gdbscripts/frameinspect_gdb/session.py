@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from typing import Callable, TypeVar
+from collections.abc import Callable
+from typing import TypeVar
 
 import gdb
 
@@ -16,8 +17,8 @@ from .layout import Layout
 from .memory import RAM, PhysicalMemory
 from .profile import ENVIRONMENT, Profile, load, standard_path
 from .space import AddressSpace, Place, locate, number_of
-from .types import has_path
 from .text import WORD
+from .types import has_path
 
 Value = TypeVar("Value")
 
@@ -62,7 +63,9 @@ class Session:
         """The kernel's own type of a slot."""
         found = self.facts().slot_type
         if found is None:
-            raise Problem(f"the image has no type {self.profile().slot_type}: slots have no type without debug information")
+            raise Problem(
+                f"the image has no type {self.profile().slot_type}: slots have no type without debug information"
+            )
         return found
 
     def is_type(self, kind: gdb.Type, path: str) -> bool:

@@ -132,9 +132,9 @@ def verdict(layout: Layout, known: Facts) -> Verdict:
     is_poisoned = known.flags & layout.poisoned_mask != 0
     if is_free and is_allocated:
         return _contradiction(Contradiction.FREE_AND_ALLOCATED)
-    if layout.guard_poisoned_mask and layout.poisoned_mask:
-        if is_poisoned != (known.guard & layout.guard_poisoned_mask != 0):
-            return _contradiction(Contradiction.POISON_HALF_SET)
+    is_guarded = known.guard & layout.guard_poisoned_mask != 0
+    if layout.guard_poisoned_mask and layout.poisoned_mask and is_poisoned != is_guarded:
+        return _contradiction(Contradiction.POISON_HALF_SET)
     # Without a flag for free, what is not allocated is free or was never managed: the slot cannot tell.
     if not is_free and not is_allocated:
         return Verdict(State.POISONED) if is_poisoned else _unmanaged(layout, known)

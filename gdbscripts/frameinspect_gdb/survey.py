@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Iterator
+from collections.abc import Iterator
 
 from .census import Census, Decoder, Piece, Summary, pieces, runs
 from .kernel import Kernel

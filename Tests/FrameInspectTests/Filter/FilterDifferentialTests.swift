@@ -139,7 +139,7 @@ struct FilterDifferentialTests {
         "generation", "guard", "aux",
     ]
 
-    private static func tree(_ random: inout SeededGenerator, depth: Int, _ layout: FrameLayout) -> Tree {
+    static func tree(_ random: inout SeededGenerator, depth: Int, _ layout: FrameLayout) -> Tree {
         func pick<Value>(_ values: [Value], _ random: inout SeededGenerator) -> Value {
             values[Int(random.next() % UInt64(values.count))]
         }

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Iterable
+import re
+from collections.abc import Iterable
 
 import gdb
 
@@ -66,6 +67,12 @@ def guarded(name: str, body: object) -> object:
     raise gdb.GdbError(f"{name}: {one_line(text)}")
 
 
-def words_with(prefix: str, words: Iterable[str]) -> list[str]:
-    """The words that begin so, for completion."""
-    return sorted(word for word in words if word.lower().startswith(prefix.lower()))
+def completions(text: str, word: str, words: Iterable[str]) -> list[str]:
+    """The words that begin as the last one of a text does.
+
+    gdb takes dots and hyphens for ends of words: what stands before `word` is not replaced.
+    """
+    match = re.search(r"[\w.-]*$", text)
+    begun = match[0] if match else ""
+    skipped = len(begun) - len(word)
+    return [known[skipped:] for known in sorted(words) if known.lower().startswith(begun.lower())]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import Iterator
+from collections.abc import Iterator
 
 import gdb
 
@@ -53,7 +53,7 @@ class BreakHook(FiCommand):
             raise Problem("a condition is missing after 'if'")
         name, address = self._installed(symbol)
         breakpoint_ = HookBreakpoint(name, address, condition)
-        yield f"Hook breakpoint {breakpoint_.number} at {address:#x}: {name}"
+        yield f"Breakpoint {breakpoint_.number} is the hook {name}"
 
     def _installed(self, symbol: str) -> tuple[str, int]:
         """The hook of this name that frames use."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import platform
-from typing import Callable, Iterator
+from collections.abc import Callable, Iterator
 
 import gdb
 
@@ -50,7 +50,8 @@ class Doctor(FiCommand):
         ram = self.session.ram()
         mode = packet("qqemu.PhyMemMode")
         state = {"0": "the stub reads virtual addresses", "1": "the stub reads physical addresses"}
-        return f"{byte_count(ram.size)} of RAM up to {ram.end:#x}; {state.get(mode, 'the stub cannot read physical addresses')}"
+        known = state.get(mode, "the stub cannot read physical addresses")
+        return f"{byte_count(ram.size)} of RAM up to {ram.end:#x}; {known}"
 
     def _table(self) -> str:
         kernel = self.session.kernel()

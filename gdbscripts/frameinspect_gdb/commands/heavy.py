@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
-from typing import Iterator
+from collections.abc import Iterator
 
 import gdb
 
 from ..session import Session
-from .base import FiCommand, words_with
+from .base import FiCommand, completions
 
 
 class Hooks(FiCommand):
@@ -41,9 +41,7 @@ class Audit(FiCommand):
         folder = os.path.join(os.path.dirname(self.session.scripts), "docs", "findings")
         pages = os.listdir(folder) if os.path.isdir(folder) else []
         rules = [page[:-3] for page in pages if page.endswith(".md") and page != "README.md"]
-        # gdb takes a hyphen for the end of a word: what stands before it is not replaced.
-        skipped = len(text) - len(word)
-        return [rule[skipped:] for rule in words_with(text, rules)]
+        return completions(text, word, rules)
 
 
 class Pins(FiCommand):

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Iterator
+from collections.abc import Iterator
 
 from ..errors import Problem
 from ..session import Session
 from ..text import parse_size
 from ..where import words
 from ..where.tokens import tokens_of
-from .base import FiCommand, words_with
+from .base import FiCommand, completions
 
 #: Lines of a dump without a count.
 STANDARD_COUNT = 100
@@ -19,15 +19,15 @@ class _WhereCommand(FiCommand):
     def complete(self, text: str, word: str) -> list[str]:
         """Called by gdb: the words of an expression."""
         layout = self.session.layout_for_completion()
-        return words_with(word, words(layout, layout.profile.zone_names))
+        return completions(text, word, words(layout, layout.profile.zone_names))
 
 
 class Summary(_WhereCommand):
     """Count frames by flags, state, order, zone and references.
 
     Usage: fi summary [WHERE]
-    WHERE selects frames: fields (address, frame, refcount, order, ...), flags.NAME, guard.NAME, state, zone; comparisons,
-    && || !, parentheses; decimal, hexadecimal, sizes like 4K.
+    WHERE selects frames: fields (address, frame, refcount, order, ...), flags.NAME, guard.NAME, state, zone;
+    comparisons, && || !, parentheses; decimal, hexadecimal, sizes like 4K.
 
     Example: fi summary
     Example: fi summary flags.USER && refcount > 1"""

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Iterable, Iterator, NoReturn
+from collections.abc import Iterable, Iterator
+from typing import NoReturn
 
 from .. import render
 from ..errors import Problem, WhereProblem
@@ -95,6 +96,6 @@ class Alone(Source):
     @staticmethod
     def _refuse(command: str) -> NoReturn:
         raise Problem(
-            "this takes inspectd: start `inspectd gdb-proxy --gdb STUB --listen unix:PATH` with QEMU's stub and connect gdb "
-            f"to PATH in its place, or run `inspectd {command} --qmp SOCKET --kernel IMAGE` in a shell"
+            "this takes inspectd: start `inspectd gdb-proxy --gdb STUB --listen unix:PATH` with QEMU's stub and "
+            f"connect gdb to PATH in its place, or run `inspectd {command} --qmp SOCKET --kernel IMAGE` in a shell"
         )

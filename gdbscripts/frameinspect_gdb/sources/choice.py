@@ -17,5 +17,8 @@ def choose(session: Session) -> Source:
         return alone
     name, api = found
     if api != API:
-        raise Problem(f"inspectd {name} speaks version {api} of its interface, these scripts version {API}: use those of one release")
+        raise Problem(
+            f"inspectd {name} speaks version {api} of its interface, these scripts version {API}: "
+            "use those of one release"
+        )
     return Proxy(name, alone)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
-from typing import Iterable, Iterator
+from collections.abc import Iterable, Iterator
 
 from ..connection import monitor
 from ..errors import Problem

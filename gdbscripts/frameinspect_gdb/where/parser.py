@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import operator
-from typing import Callable, NamedTuple
+from collections.abc import Callable
+from typing import NamedTuple
 
 from ..errors import WhereProblem
 from ..layout import Layout, Slot
@@ -193,9 +194,7 @@ class _Parser:
 
     def _absence(self, operand: _Side, sign: Token) -> Test:
         if not operand.is_optional:
-            raise self._failure(
-                f"{operand.name} is always there: none and unused fit next, prev and refcount", sign
-            )
+            raise self._failure(f"{operand.name} is always there: none and unused fit next, prev and refcount", sign)
         read = operand.read
         return self._equality(lambda row: read is not None and read(row) is None, sign, "none and unused")
 
@@ -284,14 +283,16 @@ class _Parser:
         if field == "refcount":
             return _Side("operand", name, lambda row: layout.references(row.slot[index]), is_optional=True)
         if field in ("next", "prev"):
-            none = layout.link_none
-            read: Reader = lambda row: None if row.slot[index] == none else row.slot[index]
-            return _Side("operand", name, read, is_optional=True)
+            return _Side("operand", name, _link(index, layout.link_none), is_optional=True)
         return _Side("operand", name, lambda row: row.slot[index])
 
     @property
     def _state_names(self) -> list[str]:
         return list(STATES) + list(GROUPS)
+
+
+def _link(index: int, none: int) -> Reader:
+    return lambda row: None if row.slot[index] == none else row.slot[index]
 
 
 def _negated(test: Test) -> Test:

@@ -115,6 +115,17 @@ def test_other_scripts_are_left_alone() -> None:
     assert [printer for printer in gdb.pretty_printers if getattr(printer, "name", "") == "dummy"] == dummies
 
 
+def test_traced_commands_change_nothing() -> None:
+    """What `set trace-commands on` prints before every command is no part of an answer."""
+    plain = command("fi frame 0x1000").splitlines()
+    command("set trace-commands on")
+    try:
+        assert command("fi frame 0x1000").splitlines()[1:] == plain
+        assert "log_unmap" in error_of("fi break-hook no_such_hook")
+    finally:
+        command("set trace-commands off")
+
+
 def test_printers() -> None:
     """The kernel's own types in words, and as they are with /r."""
     text = command("print *$fi_slot(0x1000)")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gdb
 
+from .console import output
 from .errors import Problem
 from .text import one_line
 
@@ -44,7 +45,7 @@ def monitor(command: str) -> str | None:
     """What the stub says to a monitor command; None where it does not know it."""
     require_stopped()
     try:
-        text: str = gdb.execute(f"monitor {command}", to_string=True)
+        text = output(f"monitor {command}")
     except gdb.error as error:
         text = str(error)
         if not any(mark in text.lower() for mark in _UNKNOWN):

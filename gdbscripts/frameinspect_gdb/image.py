@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import gdb
 
+from .console import output
 from .errors import Problem
 
 #: How many pieces of code are compared with the guest, and how long each is.
@@ -112,7 +113,7 @@ def _piece(file: object, offset: int) -> bytes:
 def _sections(path: str) -> list[Section]:
     result: list[Section] = []
     is_wanted = False
-    for line in gdb.execute("maintenance info sections -all-objects", to_string=True).splitlines():
+    for line in output("maintenance info sections -all-objects").splitlines():
         match = _SECTION.fullmatch(line)
         if match is None:
             is_wanted = f"`{path}'" in line

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 import gdb
 
+from .console import output
 from .errors import Problem
 from .reports import CodePlace
 
@@ -37,7 +38,7 @@ def data_symbols(path: str) -> list[DataSymbol]:
     """The data symbols of an image, whatever the mangling: gdb's own lists have the names of either sort only."""
     result: list[DataSymbol] = []
     quoted = path.replace("\\", "\\\\").replace('"', '\\"')
-    for line in gdb.execute(f'maintenance print msymbols -objfile "{quoted}"', to_string=True).splitlines():
+    for line in output(f'maintenance print msymbols -objfile "{quoted}"').splitlines():
         match = _ROW.match(line)
         if match is None or match[1] in "tTf":
             continue
@@ -66,7 +67,7 @@ def variable_type(name: str) -> gdb.Type | None:
 def describe(address: int, permissions: str | None) -> CodePlace:
     """What symbols and lines say of an address."""
     place = CodePlace(address, permissions=permissions)
-    text: str = gdb.execute(f"info symbol {address:#x}", to_string=True).strip()
+    text = output(f"info symbol {address:#x}").strip()
     if match := _SYMBOL.fullmatch(text):
         place.symbol = plain(match[1]) + (f"+{int(match[2]):#x}" if match[2] else "")
         place.section = match[3]

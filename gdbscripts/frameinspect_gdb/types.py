@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 import gdb
 
+from .console import output
 from .errors import Problem
 from .symbols import ends_with
 from .trees import Number, RowPlace
@@ -32,7 +33,7 @@ def find_type(path: str, prefixes: Iterable[str]) -> gdb.Type | None:
         if found is not None:
             return found
     last = path.rsplit("::", 1)[-1]
-    text: str = gdb.execute(f"info types -q ::{re.escape(last)}$", to_string=True)
+    text = output(f"info types -q ::{re.escape(last)}$")
     for name in re.findall(r"([\w:]+);?$", text, re.MULTILINE):
         if ends_with(name, path) and (found := _lookup(name)) is not None:
             return found

@@ -30,7 +30,8 @@ import Testing
         timeout: Duration = .seconds(240)
     ) async throws {
         let directory = try TemporaryDirectory(prefix: "gdb")
-        let setup = GDBRun.Setup(image: guest.kernel, target: try #require(guest.gdbSocket), before: before)
+        let stub: String = try #require(guest.gdbSocket)
+        let setup = GDBRun.Setup(image: guest.kernel, target: stub, before: before)
         for module in modules {
             let known = try environment(guest).merging(more) { $1 }
             let failure = try await GDBRun.failure(

@@ -2,7 +2,7 @@ internal import Synchronization
 
 extension GDBClient {
     /// The most breakpoints that are kept at once.
-    private static let mostBreakpoints = 4096
+    static let mostBreakpoints = 4096
 
     /// What was set here and not removed yet.
     public var breakpoints: [Breakpoint] { state.withLock { $0.breakpoints } }
@@ -39,7 +39,7 @@ extension GDBClient {
         forget(breakpoint)
     }
 
-    private func forget(_ breakpoint: Breakpoint) {
+    func forget(_ breakpoint: Breakpoint) {
         state.withLock { state in state.breakpoints.removeAll { $0 == breakpoint } }
     }
 }

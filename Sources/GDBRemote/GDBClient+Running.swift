@@ -17,6 +17,22 @@ extension GDBClient {
         try await run(isStep: true, thread ?? currentThread)
     }
 
+    /// Lets some threads run while all others stand still; ``waitForStop(timeout:)`` says when they stop.
+    ///
+    /// - Throws: ``GDBError``; `.usage` for no threads, and for a stub that cannot do this (it has no `vCont`).
+    public func resume(only threads: [ThreadID]) async throws(GDBError) {
+        guard !threads.isEmpty, threads.count <= 256 else {
+            throw GDBError(.usage, "\(threads.count) threads cannot be resumed; name 1 to 256")
+        }
+        guard try await resumeActions().contains("c") else {
+            throw GDBError(.usage, "the stub lets all threads run or one: it has no vCont")
+        }
+        let packet = Packet.encode(ResumeSome(threads: threads).payload)
+        let started = PendingReply()
+        link.run { $0.run(packet, started) }
+        _ = try await started.value().get()
+    }
+
     private func run(isStep: Bool, _ thread: ThreadID?) async throws(GDBError) {
         let actions = try await resumeActions()
         let usesActions = actions.isSuperset(of: ["c", "s"])
@@ -30,7 +46,7 @@ extension GDBClient {
         _ = try await started.value().get()
     }
 
-    private func resumeActions() async throws(GDBError) -> Set<String> {
+    func resumeActions() async throws(GDBError) -> Set<String> {
         if let actions = state.withLock({ $0.resumeActions }) { return actions }
         let actions = try await ask(QueryResumeActions())
         state.withLock { $0.resumeActions = actions }

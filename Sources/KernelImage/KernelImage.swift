@@ -13,6 +13,13 @@ public final class KernelImage: Sendable {
         var symbols: SymbolTable?
         var debug: DebugInfo?
         var isDebugRead = false
+        var callFrames: CallFrames?
+
+        mutating func readDebugInfo() {
+            guard !isDebugRead else { return }
+            debug = DebugInfo(elf: elf.elf)
+            isDebugRead = true
+        }
     }
 
     /// The file.
@@ -133,6 +140,27 @@ public final class KernelImage: Sendable {
         withDebugInfo { $0?.inlinedCalls(inFunctionAt: address) ?? [] }
     }
 
+    /// Every function of the symbol table, by address; one with several names comes with each of them.
+    public func functions() -> [ImageSymbol] { withSymbols { $0.functions() } }
+
+    /// How the caller of the code at an address as linked is found; nil where the image does not say.
+    ///
+    /// From `.eh_frame`, or else from `.debug_frame`. An address behind a call belongs to the call: ask for the byte before.
+    public func callFrameRule(at address: UInt64) -> CallFrameRule? {
+        handles.withLock { handles in
+            handles.readDebugInfo()
+            if handles.callFrames == nil { handles.callFrames = CallFrames(elf: handles.elf, debug: handles.debug) }
+            return handles.callFrames?.rule(at: address)
+        }
+    }
+
+    /// The register that holds the beginning of a parameter when its function is entered, as DWARF numbers it.
+    ///
+    /// Nil where the debug information has no such function or parameter, or the parameter was optimised away.
+    public func parameterRegister(_ name: String, ofFunctionAt address: UInt64) -> Int? {
+        withDebugInfo { $0?.parameterRegister(name, ofFunctionAt: address) }
+    }
+
     private func withSymbols<Result: Sendable>(_ body: (borrowing SymbolTable) -> Result) -> Result {
         let table = handles.withLock { handles in
             if let known = handles.symbols { return known }
@@ -145,10 +173,7 @@ public final class KernelImage: Sendable {
 
     private func withDebugInfo<Result: Sendable>(_ body: (DebugInfo?) -> Result) -> Result {
         handles.withLock { handles in
-            if !handles.isDebugRead {
-                handles.debug = DebugInfo(elf: handles.elf.elf)
-                handles.isDebugRead = true
-            }
+            handles.readDebugInfo()
             return body(handles.debug)
         }
     }

@@ -24,6 +24,9 @@ public struct NamePattern: Hashable, Sendable, Codable, CustomStringConvertible 
         try container.encode(description)
     }
 
+    /// Whether a function of this demangled name is meant.
+    public func matches(function name: String) -> Bool { NamePattern.paths(of: name).contains { matches($0) } }
+
     /// Whether a path, or what follows one of its `::`, is as the pattern says.
     func matches(_ path: [UInt8]) -> Bool {
         var start = 0

@@ -41,6 +41,9 @@ public struct SinkCatalogue: Hashable, Sendable, Codable {
         var text: String
     }
 
+    /// What reaching a function of this demangled name means; nil for functions that the catalogue does not name.
+    public func kind(ofFunction name: String) -> SinkKind? { match(name)?.kind }
+
     /// What the catalogue says of a function; the first entry that matches counts.
     func match(_ name: String) -> Match? {
         let paths = NamePattern.paths(of: name)

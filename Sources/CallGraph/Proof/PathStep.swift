@@ -32,6 +32,20 @@ public struct PathStep: Hashable, Sendable, Codable {
     /// The inlined calls around the place, the innermost first.
     public var inlinedBy: [Inlining]
 
+    /// A place on a way.
+    public init(
+        function: String, functionAddress: UInt64, address: UInt64, instruction: String? = nil, file: String? = nil,
+        line: Int? = nil, inlinedBy: [Inlining] = []
+    ) {
+        self.function = function
+        self.functionAddress = functionAddress
+        self.address = address
+        self.instruction = instruction
+        self.file = file
+        self.line = line
+        self.inlinedBy = inlinedBy
+    }
+
     /// Distance of the place from the function's first byte.
     public var offset: UInt64 { address &- functionAddress }
 }

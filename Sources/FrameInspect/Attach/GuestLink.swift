@@ -2,6 +2,7 @@ internal import GDBRemote
 internal import GuestMemory
 internal import QMP
 internal import SocketTransport
+internal import Synchronization
 
 /// The connections to one guest: what it can be asked, and stopping it without leaving a trace.
 final class GuestLink: Sendable {
@@ -20,11 +21,13 @@ final class GuestLink: Sendable {
     let runState: RunState
     /// QEMU's version, where known.
     let version: String?
-    private let timeout: Duration
+    let timeout: Duration
     /// Since when the stub has held the guest; nil without a stub.
     private let heldSince: ContinuousClock.Instant?
     /// Lets go of the guest if this process is killed while the stub holds it; nil without a stub.
-    private let restorer: Restorer?
+    private let restorer: Mutex<Restorer?>
+    /// Whether somebody else paused the guest meanwhile, so that it is not for us to let it run again.
+    let wasPausedByOthers = Mutex(false)
 
     private init(
         qmp: QMPClient?, gdb: GDBClient?, runState: RunState, version: String?, timeout: Duration,
@@ -36,7 +39,7 @@ final class GuestLink: Sendable {
         self.version = version
         self.timeout = timeout
         self.heldSince = heldSince
-        self.restorer = restorer
+        self.restorer = Mutex(restorer)
     }
 
     /// Whether the guest ran when it was found.
@@ -236,9 +239,9 @@ final class GuestLink: Sendable {
             if let gdb {
                 let resumesOverStub = qmp == nil && wasRunning
                 try? await gdb.detach(leavingRunning: resumesOverStub)
-                if let qmp, wasRunning { _ = try? await qmp.execute(ContinueGuest(), timeout: .seconds(5)) }
+                if let qmp, wasRunning, !wasPausedByOthers.withLock({ $0 }) { _ = try? await qmp.execute(ContinueGuest(), timeout: .seconds(5)) }
             }
-            restorer?.dismiss()
+            restorer.withLock { $0 }?.dismiss()
             await qmp?.close()
         }.value
     }
@@ -246,7 +249,7 @@ final class GuestLink: Sendable {
     /// What a helper process says to the monitor if we are killed: an end for whatever was half sent, then `cont`.
     ///
     /// QEMU forgets commands that wait when the socket closes: the answer is waited for.
-    private var farewellOfMonitor: Restorer.Farewell? {
+    var farewellOfMonitor: Restorer.Farewell? {
         qmp.map {
             Restorer.Farewell(
                 socket: $0.socketDescriptor,
@@ -255,8 +258,17 @@ final class GuestLink: Sendable {
         }
     }
 
+    /// Has another helper put the guest back if this process is killed from now on.
+    func exchangeRestorer(for next: Restorer) {
+        let previous = restorer.withLock { restorer in
+            defer { restorer = next }
+            return restorer
+        }
+        previous?.dismiss()
+    }
+
     /// Stops the guest; a cancelled caller waits for the answer too, since the guest may be stopped already.
-    private func stop() async throws(InspectorError) {
+    func stop() async throws(InspectorError) {
         guard let qmp else { return }
         let limit = timeout
         let failure: QMPError? = await Task {
@@ -278,7 +290,7 @@ final class GuestLink: Sendable {
         return isRunning == wasRunning ? nil : .runState
     }
 
-    private func isRunning() async throws(InspectorError) -> Bool {
+    func isRunning() async throws(InspectorError) -> Bool {
         guard let qmp else { return false }
         do {
             return try await qmp.execute(QueryStatus(), timeout: timeout).running

@@ -14,7 +14,7 @@ public struct Finding: Hashable, Sendable {
     public var evidence: [Evidence]
     /// The symbol concerned; nil where there is none.
     public var place: CodePlace?
-    /// The way from a hook to what it must not do; empty for other rules.
+    /// The way from a hook to what it must not do, or of a trace: the calls that led there; empty for other rules.
     public var path: [PathStep]
     /// What to look at next.
     public var next: String

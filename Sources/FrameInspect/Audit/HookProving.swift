@@ -20,9 +20,15 @@ struct HookProving {
         for vtable in vtables where !vtable.isInFreeFrame {
             for hook in [vtable.description.onLastRef, vtable.description.onUnmap].compactMap({ $0 }) {
                 let isCode = hook.permissions?.contains("x") == true && hook.address.isKernelHalf
-                if isCode, proofs[hook.address.rawValue] == nil { hooks.insert(hook.address.rawValue) }
+                if isCode { hooks.insert(hook.address.rawValue) }
             }
         }
+        return try await prove(hooks: hooks)
+    }
+
+    /// The proofs of all hooks so far, these among them.
+    mutating func prove(hooks: Set<UInt64>) async throws(InspectorError) -> [UInt64: HookProof] {
+        let hooks = hooks.filter { proofs[$0] == nil }
         guard !hooks.isEmpty, obstacle == nil else { return proofs }
         if prover == nil { prover = try await makeProver() }
         guard let prover else { return proofs }

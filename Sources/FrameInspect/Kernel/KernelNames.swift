@@ -38,7 +38,7 @@ final class KernelNames: Sendable {
         opened().map { ImageNames(image: $0, slide: slide) }
     }
 
-    private func opened() -> KernelImage? {
+    func opened() -> KernelImage? {
         image.withLock { image in
             if image == nil, let path { image = try? KernelImage(path: path) }
             return image

@@ -9,6 +9,7 @@ extension KernelProfile {
     /// It describes no kernel and would not pass ``validate()``.
     static var template: KernelProfile {
         let field = FieldProfile(member: "", offset: 0, width: 8, shift: 0, bits: 64)
+        let function = TracingProfile.Function(names: [NamePattern("")], parameter: "", position: 0)
         let bit = FlagBit(name: "", bit: 0, letter: "", text: "", role: .free)
         return KernelProfile(
             profileVersion: supportedVersion, name: "", description: "", architecture: "", pageSize: 0,
@@ -44,6 +45,9 @@ extension KernelProfile {
             addressSpaces: AddressSpaceProfile(anchor: "", list: "", type: "", identifier: "", root: ""),
             hookSinks: SinkCatalogue(functions: [
                 SinkCatalogue.Entry(kind: .lock, text: "", names: [NamePattern("")], except: [NamePattern("")])
-            ]))
+            ]),
+            tracing: TracingProfile(
+                release: function, free: function, pin: function, unpin: function,
+                locks: [TracingProfile.Lock(anchor: "", name: "", freeAt: [.onLastRef])]))
     }
 }

@@ -25,6 +25,7 @@ extension KernelProfile {
         try checkAnchor(zones?.allocator, "zones.allocator")
         try checkAnchor(frameCaches?.anchor, "frameCaches.anchor")
         try validateHookSinks()
+        try validateTracing()
         try checkAnchor(quarantine, "quarantine")
         try validateCollections()
     }
@@ -49,6 +50,32 @@ extension KernelProfile {
                         "\(path).\(key)[\(place)]", "is \"\(pattern)\", which names no function or every one")
                 }
             }
+        }
+    }
+
+    private func validateTracing() throws(ProfileError) {
+        guard let tracing else { return }
+        let functions = [
+            ("release", tracing.release), ("free", tracing.free), ("pin", tracing.pin), ("unpin", tracing.unpin),
+        ]
+        for (key, function) in functions {
+            guard let function else { continue }
+            let path = "tracing.\(key)"
+            guard !function.names.isEmpty else { throw .invalid("\(path).names", "is empty") }
+            for (index, pattern) in function.names.enumerated()
+            where !pattern.description.contains(where: { $0 != "*" && $0 != ":" }) {
+                throw .invalid("\(path).names[\(index)]", "is \"\(pattern)\", which names no function or every one")
+            }
+            guard !function.parameter.isEmpty else {
+                throw .invalid("\(path).parameter", "is empty; name the parameter that holds the block's address")
+            }
+            guard (0..<6).contains(function.position) else {
+                throw .invalid("\(path).position", "is \(function.position); six registers hold arguments, 0 to 5")
+            }
+        }
+        for (index, lock) in (tracing.locks ?? []).enumerated() {
+            try checkAnchor(lock.anchor, "tracing.locks[\(index)].anchor")
+            guard !lock.name.isEmpty else { throw .invalid("tracing.locks[\(index)].name", "is empty") }
         }
     }
 

@@ -54,6 +54,8 @@ public struct KernelProfile: Hashable, Sendable, Codable {
     public var addressSpaces: AddressSpaceProfile?
     /// Functions that a hook must not reach; nil where the profile names none: then no hook can be proved clean.
     public var hookSinks: SinkCatalogue?
+    /// What a trace watches besides the hooks; nil for nothing.
+    public var tracing: TracingProfile?
 
     /// Names of the profiles that are built in.
     public static let builtinNames = ["strat9"]

@@ -33,6 +33,8 @@ final class GDBHandler: ChannelInboundHandler, @unchecked Sendable {
     private var retries = 0
     private var hasReplied = false
     private var closing: [PendingReply] = []
+    /// Whether more is about to be sent, so that one write will do.
+    private var isGathering = false
 
     /// Whether every packet is answered by `+`.
     private var usesAcks = true
@@ -164,6 +166,14 @@ final class GDBHandler: ChannelInboundHandler, @unchecked Sendable {
         }
     }
 
+    /// Sends everything that `body` asks for in one write, as far as the stub takes so much at once.
+    func together(_ body: (GDBHandler) -> Void) {
+        isGathering = true
+        body(self)
+        isGathering = false
+        pump()
+    }
+
     /// Lets the target run; ``takeStop(_:)`` says when it stops.
     func run(_ packet: [UInt8], _ started: PendingReply) {
         if let error = reasonNotToSend {
@@ -240,7 +250,7 @@ final class GDBHandler: ChannelInboundHandler, @unchecked Sendable {
 
     /// Sends what may be sent, in one write.
     private func pump() {
-        guard ending == nil, context != nil else { return }
+        guard ending == nil, context != nil, !isGathering else { return }
         var bytes: [UInt8] = []
         filling: while let item = outgoing.first {
             switch item {

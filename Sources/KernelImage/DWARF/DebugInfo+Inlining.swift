@@ -39,7 +39,7 @@ extension DebugInfo {
         return result
     }
 
-    private func functions(ofUnit offset: UInt64) -> [FunctionExtent] {
+    func functions(ofUnit offset: UInt64) -> [FunctionExtent] {
         if let known = functionsOfUnit[offset] { return known }
         var found: [FunctionExtent] = []
         var unit = Dwarf_Die()

@@ -59,6 +59,9 @@ struct SymbolTable: Sendable {
         return result
     }
 
+    /// Every function, by address.
+    func functions() -> [ImageSymbol] { entries.filter { $0.kind == .function }.map(demangled) }
+
     /// The symbol that holds an address: the nearest one at or before it whose size reaches it.
     ///
     /// A symbol without a size reaches to the next one, but not out of `section`.

@@ -15,6 +15,9 @@ final class StubMemory: PhysicalMemory {
         self.gdb = gdb
     }
 
+    /// Physical memory over a stub that is in physical mode.
+    static func over(_ gdb: GDBClient, map: RAMMap) -> any PhysicalMemory { StubMemory(map: map, gdb: gdb) }
+
     static func open(
         link: GuestLink, map: RAMMap, target: TargetSpecification
     ) async throws(MemoryError) -> (any PhysicalMemory, String) {

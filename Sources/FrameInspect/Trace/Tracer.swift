@@ -1,0 +1,332 @@
+internal import GDBRemote
+internal import GuestMemory
+internal import Synchronization
+
+/// A trace that is under way: lets the guest run from breakpoint to breakpoint and notes what it sees there.
+///
+/// The guest stands still at every breakpoint, all vCPUs of it. One whose vCPU was not reported, because another came to a
+/// breakpoint at the same time, stands before its own and meets it again when the guest goes on: nothing is lost, since
+/// breakpoints stay where they are while one vCPU alone is stepped over one.
+final class Tracer {
+    /// How long at most to wait without looking at the clock and at the guest.
+    static let tick = Duration.milliseconds(200)
+    /// Bytes of stack that are copied at a stop, where memory is read directly and over the stub.
+    static let stackBytes = (direct: 8192, stub: 2048)
+    /// The most places that hooks return to.
+    private static let returnLimit = 1024
+
+    let inspector: Inspector
+    let link: GuestLink
+    let stub: GDBClient
+    let options: TraceOptions
+    let tell: @Sendable (TraceEvent) -> Bool
+    let memory: TraceMemory
+    let plan: TracePlan
+    let registers: TraceRegisters
+    let walker: StackWalker?
+    let threads: [ThreadID]
+    let instructions: InstructionCount?
+
+    var points: [UInt64: TracePoint] = [:]
+    var hooks: [UInt64: HookPoint] = [:]
+    var vtables: [UInt64: [HookRole: UInt64]] = [:]
+    var placed = BreakpointSet()
+    var activations = HookActivations()
+    var judge = HookJudge()
+    var ledger = FindingLedger()
+    var pins = PinLedger()
+    var prover: HookProving
+
+    private var removing: [Breakpoint] = []
+    private var setting: [Breakpoint] = []
+    /// What is left to do once the guest runs again.
+    var deferred: [() -> Void] = []
+
+    let clock = ContinuousClock()
+    let start: ContinuousClock.Instant
+    private var resumedAt: ContinuousClock.Instant
+    /// For how many seconds the guest has run.
+    private(set) var guestSeconds = 0.0
+    private let resets: Int
+    /// Whether a step leaves a breakpoint behind that stays set; not known before the first.
+    private var stepsOver: Bool?
+
+    // What is counted.
+    private(set) var stops = 0
+    var releases = 0
+    var frees = 0
+    var callsByHook: [UInt64: Int] = [:]
+    var laterHooks: [CodePlace] = []
+    var notes: [String] = []
+    /// Whether the one who is told wants no more.
+    private var isEnough = false
+    /// Stops at places where no breakpoint of ours is.
+    private var strayStops = 0
+
+    init(
+        _ inspector: Inspector, link: GuestLink, stub: GDBClient, _ options: TraceOptions, plan: TracePlan,
+        prover: HookProving, memory: TraceMemory, tell: @escaping @Sendable (TraceEvent) -> Bool
+    ) async throws(InspectorError) {
+        self.inspector = inspector
+        self.link = link
+        self.stub = stub
+        self.options = options
+        self.plan = plan
+        self.prover = prover
+        self.memory = memory
+        self.tell = tell
+        do {
+            registers = try TraceRegisters(try await stub.targetDescription())
+            threads = try await stub.threads().sorted { $0.number < $1.number }
+        } catch let error as GDBError {
+            throw InspectorError(error)
+        } catch let error as InspectorError {
+            throw error
+        } catch {
+            throw InspectorError(.unreachable, "\(error)", cause: error)
+        }
+        walker = inspector.names.stackSource(slide: inspector.target.slide, sections: inspector.facts.sections).map {
+            StackWalker(source: $0)
+        }
+        instructions = await InstructionCount(link)
+        start = clock.now
+        resumedAt = start
+        resets = link.resetCount
+    }
+
+    /// Seconds since the trace began.
+    var elapsed: Double { (clock.now - start).seconds }
+
+    // MARK: Breakpoints
+
+    /// Makes sure that breakpoints stand where they are needed, from the next resumption on.
+    func update(_ address: UInt64, _ change: (inout TracePoint) -> Void) {
+        var point = points[address] ?? TracePoint()
+        change(&point)
+        points[address] = point.isNeeded ? point : nil
+        if point.isNeeded {
+            guard let breakpoint = placed.add(address) else { return }
+            // Removed and set again at one stop: it never went.
+            if let index = removing.firstIndex(where: { $0.address == address }), removing[index] == breakpoint {
+                removing.remove(at: index)
+            } else {
+                setting.append(breakpoint)
+            }
+        } else if let breakpoint = placed.remove(address) {
+            if let index = setting.firstIndex(of: breakpoint) {
+                setting.remove(at: index)
+            } else {
+                removing.append(breakpoint)
+            }
+        }
+    }
+
+    /// Breakpoints at a place that hooks return to; it stays, since they will return there again.
+    func addReturn(_ address: UInt64) {
+        guard points[address]?.isReturn != true else { return }
+        guard points.values.count(where: \.isReturn) < Tracer.returnLimit else { return }
+        update(address) { $0.isReturn = true }
+    }
+
+    /// Sets what is to be set while the guest stands still, one after the other, since some may be refused.
+    func place() async throws(InspectorError) {
+        let wanted = setting
+        setting = []
+        for breakpoint in wanted { try await place(breakpoint) }
+    }
+
+    private func place(_ breakpoint: Breakpoint) async throws(InspectorError) {
+        var next: Breakpoint? = breakpoint
+        while let current = next {
+            do {
+                try await stub.setBreakpoint(current)
+                return
+            } catch {
+                guard case .refusedByStub = error.code else { throw InspectorError(error) }
+                next = placed.refused(current)
+                guard next == nil else { continue }
+                points[current.address] = nil
+                note("the stub sets no breakpoint at \(hexadecimal(current.address)): what happens there is not seen")
+            }
+        }
+    }
+
+    // MARK: Running
+
+    /// Lets the guest run until the trace ends; breakpoints are set, and the guest stands still.
+    ///
+    /// Whoever calls this removes the breakpoints afterwards.
+    func run() async throws(InspectorError) -> TraceReport.Ending {
+        while true {
+            if let ending = endingByNow { return ending }
+            let changes: BreakpointChanges
+            do {
+                changes = try await stub.resume(removing: removing, setting: setting)
+            } catch {
+                return try ending(of: error)
+            }
+            removing = []
+            setting = []
+            resumedAt = clock.now
+            for work in deferred { work() }
+            deferred = []
+            switch try await nextStop() {
+            case .ended(let ending): return ending
+            case .stopped(let stop):
+                guestSeconds += (clock.now - resumedAt).seconds
+                do {
+                    for breakpoint in try await changes.refused() {
+                        if let other = placed.refused(breakpoint) { try await place(other) }
+                    }
+                    if let ending = try await handle(stop) { return ending }
+                } catch let error as InspectorError {
+                    throw error
+                } catch let error as GDBError {
+                    return try ending(of: error)
+                } catch {
+                    throw InspectorError(.unreachable, "\(error)", cause: error)
+                }
+            }
+        }
+    }
+
+    private enum Next {
+        case stopped(StopReply)
+        case ended(TraceReport.Ending)
+    }
+
+    private func nextStop() async throws(InspectorError) -> Next {
+        while true {
+            do {
+                return .stopped(try await stub.waitForStop(timeout: nextTick))
+            } catch {
+                guard error.code == .timeout else { return .ended(try ending(of: error)) }
+                if let ending = endingByNow { return .ended(ending) }
+            }
+        }
+    }
+
+    private var nextTick: Duration {
+        guard let duration = options.duration else { return Tracer.tick }
+        return max(.milliseconds(1), min(Tracer.tick, duration - (clock.now - start)))
+    }
+
+    private var endingByNow: TraceReport.Ending? {
+        if Task.isCancelled { return .interrupted }
+        if let duration = options.duration, clock.now - start >= duration { return .time }
+        if link.resetCount > resets { return .reset }
+        if isEnough { return .limit }
+        if let limit = options.limit, (options.subject == .hooks ? activations.count : pins.count) >= limit {
+            // The last call is to return first.
+            return activations.all.isEmpty ? .limit : nil
+        }
+        return nil
+    }
+
+    /// The ending that a failure of the stub is; those that are none are thrown.
+    private func ending(of error: GDBError) throws(InspectorError) -> TraceReport.Ending {
+        switch error.code {
+        case .cancelled: return .interrupted
+        case .disconnected: return .guestGone
+        default:
+            if Task.isCancelled { return .interrupted }
+            throw InspectorError(error)
+        }
+    }
+
+    /// Notes what a stop shows.
+    ///
+    /// - Returns: Why the trace ends with it; nil where it goes on.
+    private func handle(_ stop: StopReply) async throws -> TraceReport.Ending? {
+        guard stop.isAlive else { return .guestGone }
+        guard case .stopped(let signal) = stop.event, signal == 5, let thread = stop.thread ?? threads.first else {
+            return try await waitForOthers()
+        }
+        let (answer, after) = try await step(thread)
+        stops += 1
+        let values = registers.values(answer)
+        if points[values.rip] != nil {
+            try await visit(values, thread)
+        } else {
+            strayStops += 1
+            if strayStops == 1 {
+                note("the guest stopped at \(hexadecimal(values.rip)), where no breakpoint of this trace is")
+            }
+        }
+        guard after.isAlive else { return .guestGone }
+        if case .stopped(let signal) = after.event, signal != 5 { return try await waitForOthers() }
+        return nil
+    }
+
+    /// Reads the registers and steps over the breakpoint.
+    private func step(_ thread: ThreadID) async throws -> (RegisterValues, StopReply) {
+        if stepsOver == false {
+            // Lifted for this one step: only this vCPU runs meanwhile.
+            let answer = try await stub.registers(of: thread)
+            let breakpoint = placed.placed[registers.values(answer).rip]
+            if let breakpoint { try await stub.removeBreakpoint(breakpoint) }
+            try await stub.step(thread)
+            let after = try await stub.waitForStop()
+            if let breakpoint { try await stub.setBreakpoint(breakpoint) }
+            return (answer, after)
+        }
+        let (answer, after) = try await stub.stepReadingRegisters(of: thread)
+        guard stepsOver == nil else { return (answer, after) }
+        // QEMU's own emulation ignores breakpoints at a step; a processor's are met again.
+        let before = registers.values(answer).rip
+        let now = registers.values(try await stub.registers(of: thread)).rip
+        stepsOver = now != before
+        if stepsOver == false { return try await step(thread) }
+        return (answer, after)
+    }
+
+    /// Somebody else paused the guest: it is theirs to let it run again.
+    private func waitForOthers() async throws(InspectorError) -> TraceReport.Ending? {
+        for work in deferred { work() }
+        deferred = []
+        link.wasPausedByOthers.withLock { $0 = true }
+        guard link.qmp != nil else {
+            note("somebody paused the guest; without --qmp it cannot be known when it runs again")
+            return .paused
+        }
+        note("somebody paused the guest: the trace waits until it runs again")
+        while true {
+            if let ending = endingByNow { return ending }
+            guard let runs = await link.runsNow() else { return Task.isCancelled ? .interrupted : .guestGone }
+            if runs { break }
+            do { try await Task.sleep(for: .milliseconds(20)) } catch { return .interrupted }
+        }
+        // It runs without the stub's knowledge: stopped once more, it meets its breakpoints when the stub lets it run.
+        try await link.stop()
+        link.wasPausedByOthers.withLock { $0 = false }
+        // What the stub has to say of all that comes before the answer to this, and is no stop of ours.
+        do { _ = try await stub.threads() } catch { return try ending(of: error) }
+        return nil
+    }
+
+    // MARK: Telling
+
+    /// Hands an event on.
+    func emit(_ event: TraceEvent) { if !tell(event) { isEnough = true } }
+
+    /// Tells something and keeps it for the report.
+    func note(_ text: String) {
+        guard notes.count < 100, !notes.contains(text) else { return }
+        notes.append(text)
+        emit(.note(text))
+    }
+
+    /// Tells findings that are new.
+    func report(_ findings: [Finding]) {
+        for finding in findings where concerns(finding) {
+            if ledger.add(finding) { emit(.finding(finding)) }
+        }
+    }
+
+    private func concerns(_ finding: Finding) -> Bool {
+        guard let frame = options.frame else { return true }
+        return finding.frames.contains {
+            frame.rawValue >= $0.first.rawValue && frame.rawValue &- $0.first.rawValue < $0.count
+        }
+    }
+}

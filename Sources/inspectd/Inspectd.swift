@@ -20,7 +20,7 @@ struct Inspectd: AsyncParsableCommand {
         subcommands: [
             SummaryCommand.self, DumpCommand.self, FrameCommand.self, VtablesCommand.self, MapCommand.self,
             AuditCommand.self, HooksCommand.self, PinsCommand.self, OwnerCommand.self, ExplainCommand.self,
-            SnapshotCommand.self, DiffCommand.self,
+            TraceCommand.self, SnapshotCommand.self, DiffCommand.self,
             DoctorCommand.self, TargetsCommand.self, ServeCommand.self, CheckConfigCommand.self,
             HistoryCommand.self,
         ])

@@ -1,6 +1,6 @@
 /// The names and versions of the documents that the program prints; see docs/json-schema.md.
 enum JSONSchema: String, Sendable, CaseIterable {
-    case summary, dump, frame, vtables, map, doctor, targets, audit, hooks, pins, owner, diff, history
+    case summary, dump, frame, vtables, map, doctor, targets, audit, hooks, pins, owner, diff, trace, history
 
     /// What stands in the document's `schema`: a new number when a key changes its meaning or goes.
     var identifier: String { "inspectd/\(rawValue)/1" }

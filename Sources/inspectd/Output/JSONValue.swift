@@ -70,30 +70,6 @@ enum JSONValue: Sendable, Equatable {
         return String(decoding: output, as: UTF8.self)
     }
 
-    /// The document on one line, without a line end.
-    var line: String {
-        var output: [UInt8] = []
-        writeLine(into: &output)
-        return String(decoding: output, as: UTF8.self)
-    }
-
-    private func writeLine(into output: inout [UInt8]) {
-        switch self {
-        case .array(let elements):
-            Self.list(elements.count, "[", "]", isInline: true, level: 0, into: &output) { index, output in
-                elements[index].writeLine(into: &output)
-            }
-        case .object(let members):
-            let list = members.list
-            Self.list(list.count, "{", "}", isInline: true, level: 0, into: &output) { index, output in
-                Self.append(list[index].key, to: &output)
-                output.append(contentsOf: ": ".utf8)
-                list[index].value.writeLine(into: &output)
-            }
-        default: write(into: &output)
-        }
-    }
-
     private static func list(
         _ count: Int, _ open: String, _ close: String, isInline: Bool, level: Int, into output: inout [UInt8],
         _ element: (Int, inout [UInt8]) -> Void

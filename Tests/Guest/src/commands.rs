@@ -6,14 +6,15 @@ use crate::memory::buddy::{BUDDY_ALLOCATOR, LOCAL_FRAME_CACHES, POISON_QUARANTIN
 use crate::memory::frame;
 use crate::memory::{self, paging, GLOBAL_MAPPING_INDEX, OWNERSHIP_TABLE, PAGE, RAM_MAP};
 use crate::fixtures::{self, FIXTURES};
-use crate::{check, churn, hooks, scenarios};
+use crate::memory::{ownership, release};
+use crate::{acts, check, churn, hooks, scenarios};
 use core::sync::atomic::Ordering::*;
 
 const LINE: usize = 512;
 type Answer = Result<(), &'static str>;
 
 /// Every command: name, and what it does. Lines before the last carry data; the last is begun by `finish`.
-static ALL: [(&str, fn(&Request, &mut Out) -> Answer); 26] = [
+static ALL: [(&str, fn(&Request, &mut Out) -> Answer); 30] = [
     ("ping", |_, out| done(out, |_| {})),
     ("info", |_, out| done(out, info)),
     ("seed", |request, out| {
@@ -82,6 +83,29 @@ static ALL: [(&str, fn(&Request, &mut Out) -> Answer); 26] = [
         })
     }),
     ("scenarios", |_, out| done(out, scenarios::list)),
+    ("acts", |_, out| done(out, acts::list)),
+    ("act", |request, out| {
+        allocating()?;
+        let pfn = acts::perform(request.text("name", 0).ok_or("act needs a name")?)?;
+        done(out, |out| out.number("pfn", pfn))
+    }),
+    ("release", |request, out| {
+        allocating()?;
+        let order = request.number("order", 1).unwrap_or(2);
+        if order > 6 {
+            return Err("blocks of order 0 to 6 are released");
+        }
+        acts::release(amount(request).ok_or("release needs n")?, order as u8)?;
+        done(out, counters)
+    }),
+    ("pin", |request, out| {
+        allocating()?;
+        let left = acts::pin(amount(request).ok_or("pin needs n")?, request.number("leave", 1).unwrap_or(0))?;
+        done(out, |out| {
+            out.number("left", left);
+            counters(out);
+        })
+    }),
     ("zoo", |_, out| done(out, crate::zoo::list)),
 ];
 
@@ -166,6 +190,20 @@ fn answer(line: &str) {
     }
 }
 
+/// What allocates must not come across broken lists.
+fn allocating() -> Answer {
+    if scenarios::needs_freeze() { Err(scenarios::FROZEN) } else { Ok(()) }
+}
+
+/// What has happened since boot, as the kernel itself counts it.
+fn counters(out: &mut Out) {
+    out.number("last_ref_calls", hooks::LAST_REF_CALLS.load(Relaxed));
+    out.number("unmap_calls", hooks::UNMAP_CALLS.load(Relaxed));
+    out.number("releases", release::RELEASES.load(Relaxed));
+    out.number("pins", ownership::PINS.load(Relaxed));
+    out.number("unpins", ownership::UNPINS.load(Relaxed));
+}
+
 fn amount(request: &Request) -> Option<u64> {
     ["n", "count", "value"].iter().find_map(|name| request.number(name, 0))
 }
@@ -208,8 +246,7 @@ fn info(out: &mut Out) {
     out.number("operations", churn::OPERATIONS.load(Relaxed));
     out.number("objects", churn::objects() as u64);
     out.number("quarantined", POISON_QUARANTINE_PAGES.load(Acquire) as u64);
-    out.number("last_ref_calls", hooks::LAST_REF_CALLS.load(Relaxed));
-    out.number("unmap_calls", hooks::UNMAP_CALLS.load(Relaxed));
+    counters(out);
     out.key("ram");
     out.open(b'[');
     for region in RAM_MAP.lock().all() {

@@ -3,6 +3,7 @@
 //! Hooks that keep the contract must keep it in every build: unoptimised code reaches panics through overflow checks,
 //! index checks, and the memory-order checks of atomic loads and stores. They use `atomic` below instead.
 use crate::memory::frame::{FrameMetaVtable, DEFAULT_FRAME_META_VTABLE};
+use crate::memory::block::BlockHandle;
 use crate::memory::{self, buddy, PAGE};
 use crate::sync::SpinLock;
 use crate::x86_64::PhysAddr;
@@ -18,7 +19,7 @@ static LOG_NEXT: AtomicU64 = AtomicU64::new(0);
 static LOG_ENTRIES: [AtomicU64; LOG as usize] = [const { AtomicU64::new(0) }; LOG as usize];
 
 /// One instruction each, without a check that could fail.
-mod atomic {
+pub mod atomic {
     use core::arch::asm;
     use core::sync::atomic::AtomicU64;
 
@@ -76,9 +77,9 @@ pub fn scrub_unmap(page: PhysAddr) {
     add(&raw const UNMAP_CALLS, 1);
 }
 
-// Hooks that break the contract. They are planted on blocks that nothing ever releases, so none of them runs.
+// Hooks that break the contract. They are planted on blocks that nothing ever releases; only acts run them.
 
-static HOOK_LOCK: SpinLock<u64> = SpinLock::new(0);
+pub static HOOK_LOCK: SpinLock<u64> = SpinLock::new(0);
 static HOOK_TABLE: [AtomicU64; 16] = [const { AtomicU64::new(0) }; 16];
 static HOOK_WORD: AtomicU64 = AtomicU64::new(0);
 /// Where `unproven_unmap` goes: only the running kernel knows.
@@ -190,6 +191,25 @@ pub fn unproven_unmap(page: PhysAddr) {
     unsafe {
         asm!("call {}", in(reg) load(&raw const HOOK_TARGET), in("rdi") page.0, clobber_abi("C"));
     }
+}
+
+/// The single page that `reenter_last_ref` releases; 0 for none.
+static INNER_BLOCK: AtomicU64 = AtomicU64::new(0);
+
+/// Has the next `reenter_last_ref` release this single page.
+pub fn release_inside(base: u64) {
+    store(&raw const INNER_BLOCK, base);
+}
+
+/// Releases another block, whose hook it may be as well.
+#[inline(never)]
+pub fn reenter_last_ref(_block: PhysAddr) {
+    let inner = load(&raw const INNER_BLOCK);
+    store(&raw const INNER_BLOCK, 0);
+    if inner != 0 {
+        memory::release::release_owned_block(BlockHandle { base: PhysAddr(inner), order: 0 });
+    }
+    add(&raw const LAST_REF_CALLS, 1);
 }
 
 // Hooks that look like the ones above and keep the contract.
@@ -349,6 +369,7 @@ vtables! {
     MASKED_VTABLE: FrameMetaVtable = vtable(None, Some(masked_unmap));
     FLAGS_VTABLE: FrameMetaVtable = vtable(Some(flags_last_ref), None);
     BOUNDED_VTABLE: FrameMetaVtable = vtable(None, Some(bounded_unmap));
+    REENTER_VTABLE: FrameMetaVtable = vtable(Some(reenter_last_ref), None);
     ASSEMBLY_VTABLE: Words = words(assembly_last_ref as *const (), NOTHING);
     CONSTANT_HOOK_VTABLE: Words = words((&raw const DEFAULT_FRAME_META_VTABLE) as *const (), NOTHING);
     USER_HOOK_VTABLE: Words = words(0x40_0000 as *const (), NOTHING);

@@ -5,6 +5,7 @@
 
 extern crate alloc;
 
+pub mod acts;
 pub mod arch;
 pub mod capability;
 pub mod check;

@@ -2,10 +2,15 @@
 use super::block::{BlockHandle, BlockState};
 use super::frame;
 use crate::capability::CapId;
+use crate::hooks::atomic;
 use crate::smallvec::SmallVec;
 use crate::sync::SpinLock;
 use alloc::collections::BTreeMap;
-use core::sync::atomic::Ordering;
+use core::sync::atomic::{AtomicU64, Ordering};
+
+/// How often blocks were pinned and let go, for tests that count what they see of it.
+pub static PINS: AtomicU64 = AtomicU64::new(0);
+pub static UNPINS: AtomicU64 = AtomicU64::new(0);
 
 /// `refcount` is always the number of capabilities plus `transient_refs`.
 pub struct OwnerEntry {
@@ -43,12 +48,14 @@ impl OwnershipTable {
     /// Adds a transient reference.
     #[inline(never)]
     pub fn pin(&self, block: BlockHandle) {
+        atomic::add(&raw const PINS, 1);
         self.update(block, |entry| entry.transient_refs += 1);
     }
 
     /// Drops a transient reference; true when it was the last reference of all.
     #[inline(never)]
     pub fn unpin(&self, block: BlockHandle) -> bool {
+        atomic::add(&raw const UNPINS, 1);
         self.update(block, |entry| entry.transient_refs -= 1)
     }
 

@@ -1,0 +1,6 @@
+import ArgumentParser
+
+/// How `trace` prints.
+enum TraceFormat: String, Sendable, CaseIterable, ExpressibleByArgument {
+    case text, ndjson
+}

@@ -42,10 +42,15 @@ extension GDBClient {
     /// Removes and sets breakpoints and lets all threads run, in one write; ``waitForStop(timeout:)`` says when they stop.
     ///
     /// What the stub refuses is told with the stop, since nothing is waited for: use ``setBreakpoint(_:)`` where it might.
-    /// - Returns: Gives those that the stub refused, once the target has stopped.
+    /// - Parameters:
+    ///   - removing: What is removed.
+    ///   - setting: What is set.
+    ///   - reading: A register that is read before the target runs.
+    /// - Returns: Gives those that the stub refused, and the register, once the target has stopped.
     /// - Throws: ``GDBError``.
     public func resume(
-        removing: [Breakpoint] = [], setting: [Breakpoint] = []
+        removing: [Breakpoint] = [], setting: [Breakpoint] = [],
+        reading: (register: TargetRegister, thread: ThreadID)? = nil
     ) async throws(GDBError) -> BreakpointChanges {
         let usesActions = try await resumeActions().isSuperset(of: ["c", "s"])
         let known = Set(breakpoints)
@@ -63,16 +68,28 @@ extension GDBClient {
         let sent = changes.map { (Packet.encode($0.payload), PendingReply()) }
         let selection = PendingReply()
         let started = PendingReply()
+        let question = reading.map { reading in
+            (
+                select: Packet.encode(SelectThread(use: .registers, thread: reading.thread).payload),
+                read: Packet.encode(ReadOneRegister(number: reading.register.number).payload), selected: PendingReply(),
+                reply: PendingReply()
+            )
+        }
         let all = usesActions ? nil : Packet.encode(SelectThread(use: .resuming, thread: nil).payload)
         let go = Packet.encode(ResumeRequest(isStep: false, thread: nil, usesActions: usesActions).payload)
         link.run { handler in
             handler.together { handler in
+                if let question {
+                    handler.send(question.select, question.selected)
+                    handler.send(question.read, question.reply)
+                }
                 for (packet, reply) in sent { handler.send(packet, reply) }
                 if let all { handler.send(all, selection) }
                 handler.run(go, started)
             }
         }
-        return BreakpointChanges(requests: zip(changes, sent).map { ($0, $1.1) }, client: self)
+        return BreakpointChanges(
+            requests: zip(changes, sent).map { ($0, $1.1) }, register: question?.reply, client: self)
     }
 
     /// Reads several pieces of memory, with one write for all of them as far as the stub takes so much at once.

@@ -10,6 +10,8 @@ struct TraceRegisters {
 
     private let known: [(register: TargetRegister, number: Int)]
     private let flags: TargetRegister
+    /// The place in the code.
+    let programCounter: TargetRegister
 
     /// - Throws: ``InspectorError`` for a target that has not the registers of x86-64.
     init(_ description: TargetDescription) throws(InspectorError) {
@@ -17,12 +19,14 @@ struct TraceRegisters {
         for (name, number) in TraceRegisters.numbers {
             if let register = description.register(name) { known.append((register, number)) }
         }
-        guard let flags = description.register("eflags"), known.count == TraceRegisters.numbers.count else {
+        guard let flags = description.register("eflags"), let counter = description.register("rip"),
+            known.count == TraceRegisters.numbers.count else {
             throw InspectorError(
                 .unreachable, "the stub's description of its target (\(description.architecture)) is not that of x86-64")
         }
         self.known = known
         self.flags = flags
+        programCounter = counter
     }
 
     /// A processor's registers.

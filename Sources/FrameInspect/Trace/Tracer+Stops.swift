@@ -158,33 +158,34 @@ extension Tracer {
         }
     }
 
+    /// How often the others must have run undisturbed before a lock is taken for one that is none of theirs.
+    private static let undisturbedRuns = 6
+    /// How often they may run in all.
+    private static let mostRuns = 64
+
     /// Who holds a lock: only the other vCPUs run for moments, and one of them lets go of it where it was theirs.
     private func holder(of lock: KnownLock, _ thread: ThreadID) async throws(InspectorError) -> HeldLock.Holder {
-        var others = threads.filter { $0 != thread }
-        var isUncertain = false
-        for round in 0..<16 {
-            guard !others.isEmpty else { return .unknown }
+        // What is seen of the others meanwhile is not itself looked into so closely.
+        guard !isLookingForHolder, let index = plan.locks.firstIndex(of: lock) else { return .unknown }
+        isLookingForHolder = true
+        defer { isLookingForHolder = false }
+        let others = threads.filter { $0 != thread }
+        var undisturbed = 0
+        for run in 0..<Tracer.mostRuns {
             do {
-                try await stub.resume(only: others)
-                try await Task.sleep(for: .microseconds(min(200 << round, 5000)))
-                let stop = try await stub.interrupt()
-                guard stop.isAlive else { return .unknown }
-                // One that came to a breakpoint of ours stands there until everybody runs: it may be the one.
-                if case .stopped(5) = stop.event, let stopped = stop.thread, stopped != thread {
-                    others.removeAll { $0 == stopped }
-                    isUncertain = true
-                }
+                if try await runOnly(others, for: .microseconds(min(200 << min(run, 5), 5000))) { undisturbed += 1 }
+            } catch let error as InspectorError {
+                throw error
             } catch let error as GDBError {
                 throw InspectorError(error)
             } catch {
                 throw InspectorError.cancelled
             }
-            guard let index = plan.locks.firstIndex(of: lock), let word = try await lockWords()[index] else {
-                return .unknown
-            }
+            guard let word = try await lockWords()[index] else { return .unknown }
             if word == lock.free { return .other }
+            if undisturbed >= Tracer.undisturbedRuns { return .same }
         }
-        return isUncertain ? .unknown : .same
+        return .unknown
     }
 
     // MARK: Releases and pins

@@ -60,8 +60,15 @@ final class Tracer {
     var notes: [String] = []
     /// Whether the one who is told wants no more.
     private var isEnough = false
-    /// Stops at places where no breakpoint of ours is.
-    private var strayStops = 0
+    /// The vCPU that was stepped over a breakpoint last, to be seen whether it has moved.
+    private var stepped: (thread: ThreadID, rip: UInt64)?
+    /// vCPUs whose step did not happen, and where they stand: they will be stopped there again, and have been seen.
+    ///
+    /// QEMU asks itself to stop for every vCPU at a breakpoint. Where two come to one at the same time, the second request may
+    /// end the step before it has begun.
+    private var unmoved: [ThreadID: UInt64] = [:]
+    /// Whether the vCPUs other than one run, to see which of them holds a lock.
+    var isLookingForHolder = false
 
     init(
         _ inspector: Inspector, link: GuestLink, stub: GDBClient, _ options: TraceOptions, plan: TracePlan,
@@ -161,7 +168,9 @@ final class Tracer {
             if let ending = endingByNow { return ending }
             let changes: BreakpointChanges
             do {
-                changes = try await stub.resume(removing: removing, setting: setting)
+                changes = try await stub.resume(
+                    removing: removing, setting: setting,
+                    reading: stepped.map { (registers.programCounter, $0.thread) })
             } catch {
                 return try ending(of: error)
             }
@@ -178,6 +187,8 @@ final class Tracer {
                     for breakpoint in try await changes.refused() {
                         if let other = placed.refused(breakpoint) { try await place(other) }
                     }
+                    if let last = stepped, try await changes.registerValue() == last.rip { unmoved[last.thread] = last.rip }
+                    stepped = nil
                     if let ending = try await handle(stop) { return ending }
                 } catch let error as InspectorError {
                     throw error
@@ -242,20 +253,46 @@ final class Tracer {
         guard case .stopped(let signal) = stop.event, signal == 5, let thread = stop.thread ?? threads.first else {
             return try await waitForOthers()
         }
-        let (answer, after) = try await step(thread)
-        stops += 1
-        let values = registers.values(answer)
-        if points[values.rip] != nil {
-            try await visit(values, thread)
-        } else {
-            strayStops += 1
-            if strayStops == 1 {
-                note("the guest stopped at \(hexadecimal(values.rip)), where no breakpoint of this trace is")
-            }
-        }
+        let after = try await visit(thread)
         guard after.isAlive else { return .guestGone }
         if case .stopped(let signal) = after.event, signal != 5 { return try await waitForOthers() }
         return nil
+    }
+
+    /// Steps a vCPU that stopped over the breakpoint where it stands, and notes what is seen there.
+    ///
+    /// - Returns: The stop after the step.
+    func visit(_ thread: ThreadID) async throws -> StopReply {
+        let (answer, after) = try await step(thread)
+        let values = registers.values(answer)
+        if threads.count > 1 { stepped = (thread, values.rip) }
+        let seenAt = unmoved.removeValue(forKey: thread)
+        // Where no breakpoint of ours is, two requests to stop came for one.
+        guard points[values.rip] != nil, seenAt != values.rip else { return after }
+        stops += 1
+        try await visit(values, thread)
+        return after
+    }
+
+    /// Lets only these vCPUs run for a moment, and notes what is seen of them meanwhile.
+    ///
+    /// - Returns: Whether nothing stopped them.
+    func runOnly(_ others: [ThreadID], for time: Duration) async throws -> Bool {
+        for breakpoint in removing { try await stub.removeBreakpoint(breakpoint) }
+        removing = []
+        try await place()
+        try await stub.resume(only: others)
+        try await Task.sleep(for: time)
+        let stop = try await stub.interrupt()
+        guard stop.isAlive, case .stopped(let signal) = stop.event, signal == 5, let thread = stop.thread else { return true }
+        guard others.contains(thread) else { return false }
+        let outer = stepped
+        defer { stepped = outer }
+        _ = try await visit(thread)
+        if let last = stepped, registers.values(try await stub.registers(of: thread)).rip == last.rip {
+            unmoved[thread] = last.rip
+        }
+        return false
     }
 
     /// Reads the registers and steps over the breakpoint.
@@ -270,14 +307,20 @@ final class Tracer {
             if let breakpoint { try await stub.setBreakpoint(breakpoint) }
             return (answer, after)
         }
-        let (answer, after) = try await stub.stepReadingRegisters(of: thread)
+        var (answer, after) = try await stub.stepReadingRegisters(of: thread)
         guard stepsOver == nil else { return (answer, after) }
-        // QEMU's own emulation ignores breakpoints at a step; a processor's are met again.
-        let before = registers.values(answer).rip
-        let now = registers.values(try await stub.registers(of: thread)).rip
-        stepsOver = now != before
-        if stepsOver == false { return try await step(thread) }
-        return (answer, after)
+        // QEMU's own emulation ignores breakpoints at a step; a processor's are met again, however often one tries.
+        for _ in 0..<4 {
+            let before = registers.values(answer).rip
+            guard placed.placed[before] != nil else { return (answer, after) }
+            if registers.values(try await stub.registers(of: thread)).rip != before {
+                stepsOver = true
+                return (answer, after)
+            }
+            (answer, after) = try await stub.stepReadingRegisters(of: thread)
+        }
+        stepsOver = false
+        return try await step(thread)
     }
 
     /// Somebody else paused the guest: it is theirs to let it run again.

@@ -71,6 +71,15 @@ import Testing
                 paths.append(program.file("\(name).ndjson"))
                 try text.write(toFile: paths[paths.count - 1], atomically: true, encoding: .utf8)
             }
+            try await guest.command("churn start")
+            for subject in ["hooks", "pins"] {
+                let line = "trace \(subject) \(target) --gdb \(gdb) --for 20s --count 12 --format ndjson"
+                let text = try await program.output(line)
+                #expect(text.split(separator: "\n").count >= 14, "\(text)")
+                paths.append(program.file("trace-\(subject).ndjson"))
+                try text.write(toFile: paths[paths.count - 1], atomically: true, encoding: .utf8)
+            }
+            try await guest.command("churn stop")
             let schemas = GuestBuild.packageRoot + "/docs/schema"
             let checker = try program.start(["python3", Program.support + "/validate.py", schemas] + paths)
             #expect(await checker.wait(timeout: .seconds(120)) == .status(0), "\(checker.outputText)")

@@ -1,6 +1,6 @@
 """Holds JSON documents against their schema files: validate.py SCHEMAS DOCUMENT...
 
-A document names its schema in its key "schema"; a file *.ndjson has a row of a dump on each line. Prints what does not fit.
+A document names its schema in its key "schema"; a file *.ndjson has a row of a dump on each line, or an event of a trace. Prints what does not fit.
 """
 import json
 import pathlib
@@ -20,7 +20,8 @@ def load(name):
 
 for path in map(pathlib.Path, sys.argv[2:]):
     if path.suffix == ".ndjson":
-        documents = [("dump-row", json.loads(line)) for line in path.read_text().splitlines()]
+        rows = [json.loads(line) for line in path.read_text().splitlines()]
+        documents = [("trace-row" if "event" in row else "dump-row", row) for row in rows]
     else:
         document = json.loads(path.read_text())
         documents = [(document["schema"].split("/")[1], document)]

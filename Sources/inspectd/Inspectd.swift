@@ -21,7 +21,7 @@ struct Inspectd: AsyncParsableCommand {
             SummaryCommand.self, DumpCommand.self, FrameCommand.self, VtablesCommand.self, MapCommand.self,
             AuditCommand.self, HooksCommand.self, PinsCommand.self, OwnerCommand.self, ExplainCommand.self,
             TraceCommand.self, SnapshotCommand.self, DiffCommand.self,
-            DoctorCommand.self, TargetsCommand.self, ServeCommand.self, CheckConfigCommand.self,
+            DoctorCommand.self, TargetsCommand.self, GDBProxyCommand.self, ServeCommand.self, CheckConfigCommand.self,
             HistoryCommand.self,
         ])
 

@@ -21,6 +21,8 @@ final class GuestLink: Sendable {
     let runState: RunState
     /// QEMU's version, where known.
     let version: String?
+    /// What a proxy in front of the stub says; nil for a stub itself.
+    let proxy: StubProxy?
     let timeout: Duration
     /// Since when the stub has held the guest; nil without a stub.
     private let heldSince: ContinuousClock.Instant?
@@ -31,13 +33,14 @@ final class GuestLink: Sendable {
 
     private init(
         qmp: QMPClient?, gdb: GDBClient?, runState: RunState, version: String?, timeout: Duration,
-        heldSince: ContinuousClock.Instant? = nil, restorer: Restorer? = nil
+        proxy: StubProxy? = nil, heldSince: ContinuousClock.Instant? = nil, restorer: Restorer? = nil
     ) {
         self.qmp = qmp
         self.gdb = gdb
         self.runState = runState
         self.version = version
         self.timeout = timeout
+        self.proxy = proxy
         self.heldSince = heldSince
         self.restorer = Mutex(restorer)
     }
@@ -122,6 +125,7 @@ final class GuestLink: Sendable {
         if Task.isCancelled { throw .cancelled }
         var options = GDBClient.Options()
         options.timeout = timeout
+        options.isShared = StubProxy.listens(at: address)
         let result: Result<GDBClient, GDBError> = await Task { [options] in
             do throws(GDBError) {
                 return .success(try await GDBClient.connect(to: address, options: options))
@@ -138,7 +142,15 @@ final class GuestLink: Sendable {
         }
         let start = ContinuousClock.now
         let gdb = try await uncancelled(address, target.timeout)
-        let (state, version) = await Task { await stubState(gdb) }.value
+        let proxy = await Task { await StubProxy.ask(gdb) }.value
+        if let proxy, proxy.isWatched, proxy.isRunning {
+            try? await gdb.detach(leavingRunning: false)
+            throw InspectorError(
+                .unreachable,
+                "the guest runs, and a stub reads only while it stands still: stop it in the debugger that controls it (^C), "
+                    + "or give --qmp")
+        }
+        let (state, version) = await Task { await stubState(gdb, isWatched: proxy?.isWatched ?? false) }.value
         var wasRunning = true
         if case .stopped = state { wasRunning = false }
         let restorer: Restorer
@@ -152,8 +164,8 @@ final class GuestLink: Sendable {
             throw error
         }
         let link = GuestLink(
-            qmp: nil, gdb: gdb, runState: state, version: version, timeout: target.timeout, heldSince: start,
-            restorer: restorer)
+            qmp: nil, gdb: gdb, runState: state, version: version, timeout: target.timeout, proxy: proxy,
+            heldSince: start, restorer: restorer)
         if Task.isCancelled {
             await link.leave()
             throw .cancelled
@@ -162,9 +174,12 @@ final class GuestLink: Sendable {
     }
 
     /// What the guest did before the stub stopped it; see decision 0002.
-    static func stubState(_ gdb: GDBClient) async -> (RunState, String?) {
+    ///
+    /// - Parameter isWatched: Whether another debugger holds it, to whom its state belongs.
+    static func stubState(_ gdb: GDBClient, isWatched: Bool = false) async -> (RunState, String?) {
         let version = try? await gdb.monitor("info version", timeout: .seconds(5))
         let text = version.map { String($0.prefix { !$0.isNewline }) }
+        if isWatched { return (.stopped("debug"), text) }
         if gdb.attachment.stoppedTarget { return (.running, text) }
         let status = (try? await gdb.monitor("info status", timeout: .seconds(5))) ?? ""
         if let reason = status.split(separator: "(").dropFirst().first {

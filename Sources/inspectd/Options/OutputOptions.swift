@@ -9,8 +9,8 @@ struct OutputOptions: ParsableArguments {
     var verbose = false
 
     /// The terminal or pipe behind standard output.
-    var terminal: Terminal { Terminal(descriptor: 1, colour: color) }
+    var terminal: Terminal { CommandCapture.current?.terminal(color) ?? Terminal(descriptor: 1, colour: color) }
 
     /// The terminal or pipe behind standard error.
-    var errorTerminal: Terminal { Terminal(descriptor: 2, colour: color) }
+    var errorTerminal: Terminal { CommandCapture.current?.terminal(color) ?? Terminal(descriptor: 2, colour: color) }
 }

@@ -8,6 +8,8 @@ final class OutputWriter {
     private let descriptor: Int32
     private let name: String
     private let capacity: Int
+    /// Who gets the output instead of the descriptor.
+    private let capture: CommandCapture?
     /// What is not written yet.
     ///
     /// Fast paths append here and call ``flushIfFull()``.
@@ -15,6 +17,7 @@ final class OutputWriter {
 
     /// A writer for an open descriptor, which it does not close; `name` appears in errors.
     init(descriptor: Int32 = 1, name: String = "standard output", capacity: Int = 1 << 16) {
+        capture = descriptor == 1 ? CommandCapture.current : nil
         self.descriptor = descriptor
         self.name = name
         self.capacity = capacity
@@ -51,6 +54,7 @@ final class OutputWriter {
     func flush() throws(OutputError) {
         var written = 0
         defer { buffer.removeAll(keepingCapacity: true) }
+        if let capture { return try capture.write(buffer) }
         while written < buffer.count {
             let (count, problem) = buffer.withUnsafeBytes { bytes in
                 let rest = UnsafeRawBufferPointer(rebasing: bytes[written...])

@@ -9,6 +9,7 @@ enum Execution {
     static func run(
         _ output: OutputOptions, handlesSignals: Bool = true, _ body: @escaping @Sendable () async throws -> Void
     ) async throws {
+        if let capture = CommandCapture.current { return try await run(output, within: capture, body) }
         let interruption = Interruption()
         do {
             if handlesSignals { try await interruption.run(body) } else { try await body() }
@@ -23,6 +24,21 @@ enum Execution {
             let text = ErrorReport.text(for: error, isVerbose: output.verbose, style: terminal.style)
             _ = text.withCString { write(2, $0, strlen($0)) }
             throw interruption.signal.map { ExitCode(128 + $0) } ?? status.exitCode
+        }
+    }
+
+    /// Runs `body` for somebody else, who ends it by cancelling the task.
+    private static func run(
+        _ output: OutputOptions, within capture: CommandCapture, _ body: @escaping @Sendable () async throws -> Void
+    ) async throws {
+        do {
+            try await body()
+        } catch let error as ExitCode {
+            throw error
+        } catch {
+            let style = output.errorTerminal.style
+            capture.writeError(ErrorReport.text(for: error, isVerbose: output.verbose, style: style))
+            throw ExitStatus(error).exitCode
         }
     }
 

@@ -22,7 +22,10 @@ enum ProcessEnvironment {
     static func all() -> [String: String] { values(terminalNames + optionNames + daemonNames) }
 
     /// Those variables that are set, by name.
-    static func current() -> [String: String] { values(terminalNames + optionNames) }
+    static func current() -> [String: String] {
+        if let capture = CommandCapture.current { return capture.environment }
+        return values(terminalNames + optionNames)
+    }
 
     private static func values(_ names: [String]) -> [String: String] {
         var result: [String: String] = [:]

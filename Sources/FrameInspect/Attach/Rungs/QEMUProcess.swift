@@ -8,7 +8,11 @@ extension GuestLink {
     ///
     /// - Throws: ``MemoryError`` with code `.unavailable` that says why it is not known.
     func qemuProcess() throws(MemoryError) -> HostProcess {
-        if let pid = qmp?.peer?.pid ?? gdb?.peer?.pid {
+        if let proxy, proxy.process == nil {
+            throw MemoryError(.unavailable, "the proxy in front of the stub does not know QEMU's process")
+        }
+        // The peer of a connection to a proxy is the proxy.
+        if let pid = qmp?.peer?.pid ?? proxy?.process ?? gdb?.peer?.pid {
             guard let process = HostProcess(pid: pid) else {
                 throw MemoryError(
                     .unavailable,

@@ -44,8 +44,9 @@ extension ProxyCore {
                 // acknowledgement, passes over it. What is sent again meanwhile is the same packet.
                 if case .packet(packet)? = client.queue.last { return true }
                 clients[id]?.acksHeld += 1
-            } else if client.usesAcks {
-                actions.append(.toClient(id, [Packet.ack]))
+            } else {
+                if client.isController { announceStop(to: id, before: packet) }
+                if client.usesAcks { actions.append(.toClient(id, [Packet.ack])) }
             }
             clients[id]?.awaitsAck = false
             return clients[id]?.enqueue(.packet(packet)) ?? true

@@ -132,10 +132,19 @@ extension ProxyCore {
         deadline = nil
         guard let controller, !isEnding else { return beginRestoring(isLeftAsItIs: false) }
         state = .open
-        if let stop = session.unaskedStop { reply(stop.bytes, to: controller) }
+        if case .packet(let packet)? = clients[controller]?.queue.first { announceStop(to: controller, before: packet) }
         let held = clients[controller]?.acksHeld ?? 0
         if held > 0 { actions.append(.toClient(controller, [UInt8](repeating: Packet.ack, count: held))) }
         clients[controller]?.acksHeld = 0
+    }
+
+    /// Gives the controller the stop that the stub announced by itself, before its first packet is acknowledged.
+    ///
+    /// Not to LLDB, which begins with this packet and takes a stop for its reply: from QEMU 10 on there is none anyway.
+    mutating func announceStop(to id: ClientID, before packet: RawPacket) {
+        guard let stop = session.unaskedStop else { return }
+        session.unaskedStop = nil
+        if !packet.equals("QStartNoAckMode") { reply(stop.bytes, to: id) }
     }
 
     // MARK: To clients

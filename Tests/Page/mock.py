@@ -62,8 +62,8 @@ class Problem(Exception):
 class Guest:
     """A made-up guest: columns of one byte per frame, changed a little with each sample."""
 
-    def __init__(self, identifier, frames, seed, state="watching", problem=None):
-        self.id, self.frames, self.state, self.problem = identifier, frames, state, problem
+    def __init__(self, identifier, frames, seed, state="watching", problem=None, base=0):
+        self.id, self.frames, self.state, self.problem, self.base = identifier, frames, state, problem, base
         self.random = random.Random(seed)
         self.since = time.time()
         self.samples = 0
@@ -153,7 +153,7 @@ class Guest:
             "stateText": {"watching": "looked at every 1 s", "paused": "stopped by somebody else, and looked at every 1 s"}.get(self.state, "cannot be reached; tried again"),
             "kernel": f"/srv/{self.id}/kernel.elf", "profile": "strat9", "intervalSeconds": 1.0, "buildID": "5d1c0e7b9a3f42c88e10" if usable else None,
             "qemuVersion": "7.2.22" if usable else None, "way": "mapped" if usable else None, "slots": self.frames if usable else None,
-            "firstFrame": 0 if usable else None, "samples": self.samples, "lastSample": self.last, "openFindings": self.open_counts(), "problem": self.problem,
+            "firstFrame": self.base if usable else None, "samples": self.samples, "lastSample": self.last, "openFindings": self.open_counts(), "problem": self.problem,
         }
 
     def sample_event(self):
@@ -161,7 +161,7 @@ class Guest:
 
     def map(self, query):
         by = query.get("by", "state")
-        first = int(query.get("first", 0))
+        first = int(query.get("first", self.base)) - self.base
         count = min(int(query.get("count", self.frames)), self.frames - first)
         level = int(query.get("level", 0))
         if "level" not in query:
@@ -192,7 +192,7 @@ class Guest:
                     for cell in range((low - first) >> level, ((high - 1 - first) >> level) + 1 if low < high else 0):
                         data[cell] = max(data[cell], value)
         kinds = [{"name": name, "text": text, "colour": colour} for name, text, colour in KINDS] if by == "state" else []
-        return {"first": first, "frames": count, "level": level, "cells": cells, "by": by, "sample": self.samples, "kinds": kinds,
+        return {"first": first + self.base, "frames": count, "level": level, "cells": cells, "by": by, "sample": self.samples, "kinds": kinds,
                 "data": base64.b64encode(data).decode()}
 
     def ranges(self, by):
@@ -207,10 +207,10 @@ class Guest:
                 "buildID": "5d1c0e7b9a3f42c88e10", "profile": "strat9", "refusals": []}
 
     def frame(self, number):
-        if number >= self.frames:
-            raise Problem(404, "Not Found", f"the frame table has no slot for the frame {number:#x}; it has the frames 0 to {self.frames - 1}")
+        if not 0 <= number - self.base < self.frames:
+            raise Problem(404, "Not Found", f"the frame table has no slot for the frame {number:#x}; it has the frames {self.base} to {self.base + self.frames - 1}")
         with self.lock:
-            state, order, count, heat = (self.columns[name][number] for name in ("state", "order", "refcount", "generation"))
+            state, order, count, heat = (self.columns[name][number - self.base] for name in ("state", "order", "refcount", "generation"))
         pinned = f"{number << 12:#x}" in self.pins
         name, text, _ = KINDS[state]
         references = 0xFFFFFFFF if count in (0, 255) else count
@@ -367,7 +367,7 @@ class Daemon:
     def __init__(self, options):
         self.guests = {}
         if not options.empty:
-            for guest in (Guest("demo", options.frames, 7), Guest("small", 65536 + 4096, 3), Guest("build-vm", 0, 1, "unreachable", "no QMP server answers at /run/build-vm/qmp.sock: Connection refused; tried again in 8 s")):
+            for guest in (Guest("demo", options.frames, 7), Guest("small", 65536 + 4096, 3, base=256), Guest("build-vm", 0, 1, "unreachable", "no QMP server answers at /run/build-vm/qmp.sock: Connection refused; tried again in 8 s")):
                 self.guests[guest.id] = guest
             furnish(self.guests["demo"])
         self.interval = options.interval

@@ -82,8 +82,8 @@ const calm = () => (matchMedia("(prefers-reduced-motion: reduce)").matches ? "au
 function choose(id) {
   selected = id;
   const guest = guests.get(id);
-  document.title = `${id} · inspectd`;
   list.show([...guests.values()], selected);
+  showTitle();
   head.show(guest);
   panel.close();
   card.setStates(null);
@@ -112,11 +112,33 @@ async function loadAll() {
 
 // MARK: Events
 
+function showTitle() {
+  const open = guests.get(selected)?.openFindings ?? {};
+  const total = (open.error ?? 0) + (open.warning ?? 0) + (open.note ?? 0);
+  const title = selected === null ? "inspectd" : `${total ? `(${total}) ` : ""}${selected} · inspectd`;
+  if (document.title !== title) document.title = title;
+}
+
 function showGuests() {
   const isEmpty = guests.size === 0;
   byID("no-guest").hidden = !isEmpty;
   byID("guest-view").hidden = isEmpty;
   list.show([...guests.values()], selected);
+  showTitle();
+}
+
+/** Takes over the list of guests. Returns whether the one that is shown is still among them. */
+function take(all) {
+  guests.clear();
+  for (const guest of all) guests.set(guest.id, guest);
+  const isKnown = selected !== null && guests.has(selected);
+  if (!isKnown) selected = null;
+  showGuests();
+  if (isKnown) {
+    head.show(guests.get(selected));
+    showMap(guests.get(selected));
+  }
+  return isKnown;
 }
 
 const live = new Live({
@@ -125,16 +147,11 @@ const live = new Live({
     setText(byID("connection-text"), text);
   },
   guests(all) {
-    guests.clear();
-    for (const guest of all) guests.set(guest.id, guest);
-    const isKnown = selected !== null && guests.has(selected);
-    if (!isKnown) selected = null;
-    showGuests();
-    if (isKnown) {
-      head.show(guests.get(selected));
-      showMap(guests.get(selected));
-      loadAll();
-    } else route();
+    const isKnown = take(all);
+    if (isKnown) loadAll(); else route();
+  },
+  checked(all) {
+    if (!take(all)) route();
   },
   state(guest) {
     const isNew = !guests.has(guest.id);
@@ -153,12 +170,14 @@ const live = new Live({
     guest.lastSample = event;
     guest.openFindings = event.findings ?? guest.openFindings;
     list.show([...guests.values()], selected);
+    showTitle();
     if (event.guest !== selected) return;
     head.sampled(event);
     card.setStates(event.states ?? null);
     card.map.sampled();
     pins.refresh();
     history.refresh();
+    panel.refresh();
   },
   finding(event) {
     if (event.guest !== selected) return;

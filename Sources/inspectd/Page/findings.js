@@ -154,7 +154,8 @@ export class Findings {
       el("span", { class: "severity", "data-severity": finding.severity }, finding.severity),
       el("code", { class: "rule" }, finding.rule),
       moment(finding.closed ?? finding.opened, ago),
-      el("span", { class: "message" }, finding.message));
+      el("span", { class: "message" }, finding.message),
+      el("span", { class: "subject muted" }, finding.subject));
     const node = el("details", { class: "finding", "data-severity": finding.severity }, head);
     // Details are built when they are opened: a guest may have thousands of findings.
     node.addEventListener("toggle", () => { if (node.open && node.children.length === 1) node.append(this.#details(finding)); });

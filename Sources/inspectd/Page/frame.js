@@ -11,10 +11,14 @@ const eventNames = {
   hookInstalled: "hook installed", hookRemoved: "hook removed", freed: "freed", poisoned: "poisoned", changed: "changed",
 };
 
+/** The biography is asked for again at most this often, in milliseconds. */
+const lifeInterval = 3000;
+
 export class FramePanel {
   #abort = null;
   #shown = null;
   #findings = null;
+  #life = null;
   #handlers;
 
   /**
@@ -31,6 +35,7 @@ export class FramePanel {
   close() {
     this.#abort?.abort();
     this.#shown = null;
+    this.#life = null;
     setText(byID("frame-title"), "Frame");
     byID("frame").classList.add("is-empty");
     this.#showStart();
@@ -43,9 +48,9 @@ export class FramePanel {
     this.#findings = el("div", { class: "start-list" });
     replace(byID("frame-body"), el("div", { class: "start" },
       el("p", { class: "empty" }, "Click a frame on the map to see its slot, who owns it and what happened to it."),
-      el("h3", {}, "Frames with findings"), this.#findings,
       el("h3", {}, "Keys on the map"),
-      el("dl", { class: "pairs keys" }, keys.map(([names, text]) => [el("dt", {}, names.flatMap((name) => [el("kbd", {}, name), " "])), el("dd", {}, text)]))));
+      el("dl", { class: "pairs keys" }, keys.map(([names, text]) => [el("dt", {}, names.flatMap((name) => [el("kbd", {}, name), " "])), el("dd", {}, text)])),
+      el("h3", {}, "Frames with findings"), this.#findings));
     this.showFindings();
   }
 
@@ -55,6 +60,7 @@ export class FramePanel {
     const abort = new AbortController();
     this.#abort = abort;
     this.#shown = { guest, number };
+    this.#life = null;
     const address = addressOf(number);
     byID("frame").classList.remove("is-empty");
     setText(byID("frame-title"), `Frame ${address}`);
@@ -88,12 +94,30 @@ export class FramePanel {
     };
     // One after the other where the guest is touched: each may stop it for a moment.
     await Promise.all([
-      put(life, "Biography", api.biography(guest, number, options), (body) => biography(body)),
+      put(life, "Biography", api.biography(guest, number, options), (body) => {
+        this.#life = { node: life, text: JSON.stringify({ ...body, until: null, looks: null }), due: performance.now() + lifeInterval };
+        return biography(body);
+      }),
       (async () => {
         await put(slot, null, api.frame(guest, number, options), (body) => this.#slot(guest, body));
         if (!abort.signal.aborted) await put(owner, "Owner", api.owner(guest, address, options), (body) => ownership(guest, body));
       })(),
     ]);
+  }
+
+  /** The guest was sampled: the biography may have grown. The slot is not read again, since that may stop the guest. */
+  async refresh() {
+    const life = this.#life;
+    if (!life || performance.now() < life.due || document.hidden) return;
+    life.due = performance.now() + lifeInterval;
+    const { guest, number } = this.#shown;
+    try {
+      const body = await api.biography(guest, number, { signal: this.#abort.signal });
+      const text = JSON.stringify({ ...body, until: null, looks: null });
+      if (life !== this.#life || text === life.text) return;
+      life.text = text;
+      replace(life.node, el("h3", {}, "Biography"), biography(body));
+    } catch { /* what is shown stays */ }
   }
 
   /** Lists the open findings about the frame that is shown, or the worst of all while none is. */

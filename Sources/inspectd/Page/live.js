@@ -3,21 +3,21 @@
 import * as api from "./api.js";
 
 const firstDelay = 500;
-const longestDelay = 10000;
-/** The daemon speaks every 15 seconds at least; twice that is silence. */
-const silence = 40000;
+const longestDelay = 5000;
+/** The list of guests is asked for again so often: a stream that died silently is noticed, and so is a guest that was removed. */
+const check = 20000;
 
 /**
  * Keeps connected. Each time it gets through it asks for the guests anew, so events that were missed do not matter.
  *
- * Handlers: `status(state, text)`, `guests(list)`, `state(guest)`, `sample(event)`, `finding(event)`.
+ * Handlers: `status(state, text)`, `guests(list)` after connecting, `checked(list)` now and then, `state(guest)`, `sample(event)`, `finding(event)`.
  */
 export class Live {
   #handlers;
   #source = null;
   #delay = firstDelay;
   #timer = 0;
-  #watchdog = 0;
+  #checkTimer = 0;
 
   isConnected = false;
 
@@ -44,7 +44,6 @@ export class Live {
     const source = new EventSource("/v1/events");
     this.#source = source;
     source.onopen = async () => {
-      this.#alive();
       // Asked again: between the first answer and the stream something may have happened.
       try { list = await api.guests(); } catch { /* the stream will tell */ }
       if (this.#source !== source) return;
@@ -52,12 +51,12 @@ export class Live {
       this.isConnected = true;
       this.#handlers.status("live", "live");
       this.#handlers.guests(list);
+      this.#checkLater(source);
     };
     source.onerror = () => { if (this.#source === source) this.#lost(null); };
     for (const name of ["state", "sample", "finding"]) {
       source.addEventListener(name, (event) => {
         if (this.#source !== source) return;
-        this.#alive();
         let data;
         try { data = JSON.parse(event.data); } catch { return; }
         this.#handlers[name](data);
@@ -65,15 +64,22 @@ export class Live {
     }
   }
 
-  #alive() {
-    clearTimeout(this.#watchdog);
-    // Comments do not reach the page: silence is only asked about, not taken for a loss.
-    this.#watchdog = setTimeout(() => api.guests().then(() => this.#alive(), () => this.#lost(null)), silence);
+  #checkLater(source) {
+    clearTimeout(this.#checkTimer);
+    this.#checkTimer = setTimeout(async () => {
+      try {
+        const list = await api.guests();
+        if (this.#source === source) this.#handlers.checked(list);
+      } catch (problem) {
+        if (problem.status === 0 && this.#source === source) return this.#lost(null);
+      }
+      if (this.#source === source) this.#checkLater(source);
+    }, check);
   }
 
   // The browser would try again at a fixed pace; closing and waiting longer each time spares a daemon that is down.
   #lost(reason) {
-    clearTimeout(this.#watchdog);
+    clearTimeout(this.#checkTimer);
     this.#source?.close();
     this.#source = null;
     this.isConnected = false;

@@ -35,7 +35,10 @@ export class MapCard {
     byID("goto-text").addEventListener("input", (event) => event.target.setCustomValidity(""));
     connectInput(canvas, this.map, {
       hover: (hit, x, y) => this.#hover(hit, x, y),
-      open: (index, isByKey) => handlers.open(this.map.base + index, isByKey),
+      open: (index, isByKey) => {
+        this.#speak(index);
+        handlers.open(this.map.base + index, isByKey);
+      },
       cursor: (index) => this.#speak(index),
     });
   }

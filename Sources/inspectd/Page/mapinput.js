@@ -57,8 +57,9 @@ export function connectInput(canvas, map, handlers) {
       pinch = null;
     }
     adaptTouch();
-    if (!isClick || moved > slop || pointers.size > 0) return;
     const { x, y } = place(event);
+    if (event.pointerType === "mouse") handlers.hover(map.at(x, y), x / map.ratio, y / map.ratio);
+    if (!isClick || moved > slop || pointers.size > 0) return;
     const index = map.markAt(x, y) ?? map.at(x, y)?.index ?? null;
     if (index !== null) handlers.open(index, false);
   };

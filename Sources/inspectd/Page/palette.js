@@ -18,12 +18,12 @@ const ramps = {
   light: {
     cold: ["#dbe4ec", "#a5c8df", "#5f9fca", "#2c6da8", "#1d417c", "#131f49"],
     warm: ["#e9e4da", "#f3cd8c", "#ea984c", "#cf562f", "#92203b", "#4a0d38"],
-    nothing: "#e4e8ec",
+    nothing: "#d3dae1",
   },
   dark: {
     cold: ["#22303e", "#1f4d70", "#2b7bab", "#55afd0", "#a2d9d9", "#fbf5c8"],
     warm: ["#2d2529", "#5c1e43", "#9f2b45", "#d95a2f", "#f29c4b", "#fbe4a8"],
-    nothing: "#232a32",
+    nothing: "#2a323b",
   },
 };
 

@@ -68,7 +68,11 @@ def test_damaged_trees_end() -> None:
         (start + layout.tree.root_height.offset, (20).to_bytes(8, "little"), "the ownership table: "),
         (start + layout.tree.root_node.offset, (0xFFFF_FF00_0000_1000).to_bytes(8, "little"), "is not mapped"),
         (start + layout.tree.root_node.offset, (1 << 47).to_bytes(8, "little"), "not a canonical"),
-        (root + layout.tree.leaf_offset + layout.tree.node_length.offset, b"\xff\xff", "says that it has 65535 entries"),
+        (
+            root + layout.tree.leaf_offset + layout.tree.node_length.offset,
+            b"\xff\xff",
+            "says that it has 65535 entries",
+        ),
         (root + layout.tree.leaf_offset + layout.tree.keys.offset, b"\xff" * 7, "do not ascend"),
     ):
         with _patched(address, data):

@@ -5,6 +5,7 @@ gdb is started in batch mode as the Swift tests do it; whatever they know comes 
 
 from __future__ import annotations
 
+import functools
 import importlib
 import json
 import os
@@ -54,8 +55,9 @@ def error_of(text: str) -> str:
     raise AssertionError(f"{text} did not fail, but printed: {output}")
 
 
+@functools.cache
 def inspectd(*arguments: str) -> str:
-    """What inspectd prints of the same guest at the same time."""
+    """What inspectd prints of the same guest, which stands still."""
     target = ["--qmp", environment("FI_QMP"), "--kernel", environment("FI_KERNEL")]
     done = subprocess.run(
         [environment("FI_INSPECTD"), *arguments, *target], capture_output=True, text=True, timeout=120, check=False

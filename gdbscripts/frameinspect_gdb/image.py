@@ -38,18 +38,6 @@ class Image:
         self.build_id: str | None = objfile.build_id
         self.sections = _sections(self.path)
 
-    @classmethod
-    def current(cls) -> Image:
-        """The image that gdb was given."""
-        space = gdb.current_progspace()
-        objfiles = [objfile for objfile in space.objfiles() if objfile.is_valid() and objfile.owner is None]
-        main = [objfile for objfile in objfiles if objfile.filename == space.filename] or objfiles
-        if not main:
-            raise Problem(
-                "gdb has no image of the kernel: type `file KERNEL` with the ELF file that the guest was booted from"
-            )
-        return cls(main[0])
-
     @property
     def identity(self) -> str:
         """Path and build id."""
@@ -103,6 +91,18 @@ class Image:
                 return [(section.start + offset, _piece(file, section.file_offset + offset)) for offset in offsets]
         except OSError as error:
             raise Problem(f"the image {self.path} cannot be read: {error.strerror}") from error
+
+
+def main_objfile() -> gdb.Objfile:
+    """The file that gdb was given as the kernel's image."""
+    space = gdb.current_progspace()
+    objfiles = [objfile for objfile in space.objfiles() if objfile.is_valid() and objfile.owner is None]
+    main = [objfile for objfile in objfiles if objfile.filename == space.filename] or objfiles
+    if not main:
+        raise Problem(
+            "gdb has no image of the kernel: type `file KERNEL` with the ELF file that the guest was booted from"
+        )
+    return main[0]
 
 
 def _piece(file: object, offset: int) -> bytes:

@@ -11,7 +11,7 @@ import gdb
 from .connection import remote, require_stopped
 from .errors import Problem, ReadProblem
 from .facts import KernelFacts
-from .image import Image
+from .image import Image, main_objfile
 from .kernel import Kernel
 from .layout import Layout
 from .memory import RAM, PhysicalMemory
@@ -47,13 +47,13 @@ class Session:
 
     def image(self) -> Image:
         """The image of the kernel that gdb has."""
-        image = Image.current()
-        return self._keep("image", (image.path, image.build_id), lambda: image)
+        objfile = main_objfile()
+        return self._keep("image", objfile, lambda: Image(objfile))
 
     def facts(self) -> KernelFacts:
         """What the image says of the kernel."""
         profile, image = self.profile(), self.image()
-        return self._keep("facts", (id(profile), id(image), image.objfile), lambda: KernelFacts(profile, image))
+        return self._keep("facts", (id(profile), id(image)), lambda: KernelFacts(profile, image))
 
     def layout_for_completion(self) -> Layout:
         """The layout as far as the profile knows it: completion must not read an image."""

@@ -46,14 +46,16 @@ import Testing
     func answersAreInspectds(_ variant: GuestVariant) async throws {
         let guest = try await Self.settled(Self.configuration(variant))
         defer { guest.stop() }
-        try await Self.expect(["answers"], on: guest)
+        // Builds differ in what debug information looks like: a few answers show that it was understood.
+        let step = variant == .release ? "1" : "5"
+        try await Self.expect(["answers"], on: guest, ["FI_STEP": step])
     }
 
     @Test(.timeLimit(.minutes(5))) func usersAreToldInOneLine() async throws {
         let guest = try await Self.settled(Self.configuration(.release))
         defer { guest.stop() }
         let dummy = "source \(GuestBuild.packageRoot)/Tests/gdb/dummy.py"
-        try await Self.expect(["usage"], on: guest, before: [dummy])
+        try await Self.expect(["usage", "books"], on: guest, before: [dummy])
         #expect(try await guest.command("check")["healthy"].boolean == true)
     }
 

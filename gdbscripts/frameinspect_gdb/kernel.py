@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cached_property
 from typing import NamedTuple
 
@@ -74,9 +76,20 @@ class Kernel:
             return None
         return self.space.number(self.facts.anchors[anchor])
 
+    @contextmanager
+    def _reading(self) -> Iterator[None]:
+        """Several reads in a row. Registers are asked for before: gdb may have to read memory to know them."""
+        _ = self.space.mode
+        with self.memory.held():
+            yield
+
     @cached_property
     def table(self) -> Table:
         """The frame table."""
+        with self._reading():
+            return self._table()
+
+    def _table(self) -> Table:
         base, count = self._base(), self._count()
         stride = self.layout.stride
         frames = self.memory.ram.end >> 12
@@ -121,7 +134,8 @@ class Kernel:
     @cached_property
     def books(self) -> Books:
         """What the allocator's structures say."""
-        return read_books(self.facts, self.space)
+        with self._reading():
+            return read_books(self.facts, self.space)
 
     def index(self, frame: int) -> int:
         """The slot of a frame."""
@@ -201,4 +215,5 @@ class Kernel:
 
     def owner(self, frame: int) -> Ownership:
         """The kernel's record of the block that holds a frame."""
-        return find_owner(self.facts, self.space, frame)
+        with self._reading():
+            return find_owner(self.facts, self.space, frame)

@@ -13,8 +13,8 @@ from .connection import monitor, packet, require_stopped
 from .errors import Problem, ReadProblem
 from .text import byte_count, one_line
 
-#: Bytes of a page table, and of what is kept of memory.
-PAGE = 4096
+#: Bytes that are kept around a word that was read: what one packet carries.
+KEPT = 2048
 #: Bytes that are read at once: a multiple of what one packet carries, and little enough to stop soon after Ctrl-C.
 CHUNK = 1 << 20
 
@@ -76,16 +76,30 @@ class RAM:
 
 
 class PhysicalMemory:
-    """Reads physical memory of a guest that stands still; pages that are read for single words are kept."""
+    """Reads physical memory of a guest that stands still; what is read around single words is kept."""
 
     def __init__(self, ram: RAM) -> None:
         self.ram = ram
-        self._pages: dict[int, bytes] = {}
+        self._kept: dict[int, bytes] = {}
+        self._is_held = False
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Several reads in a row, for which the stub is told once; gdb itself must not read memory meanwhile."""
+        if self._is_held:
+            yield
+            return
+        with _physical_mode():
+            self._is_held = True
+            try:
+                yield
+            finally:
+                self._is_held = False
 
     def read(self, address: int, count: int) -> bytes:
         """Copies memory."""
         self._require_ram(address, count)
-        with _physical_mode():
+        with self.held():
             return _read(address, count)
 
     def chunks(self, pieces: list[tuple[int, int]]) -> Iterator[bytes]:
@@ -93,16 +107,17 @@ class PhysicalMemory:
         for address, count in pieces:
             self._require_ram(address, count)
             for offset in range(0, count, CHUNK):
-                with _physical_mode():
+                with self.held():
                     data = _read(address + offset, min(CHUNK, count - offset))
                 yield data
 
     def word(self, address: int) -> int:
         """The 8 bytes at an address that is a multiple of 8."""
-        page = self._pages.get(address & -PAGE)
-        if page is None:
-            page = self._pages[address & -PAGE] = self.read(address & -PAGE, PAGE)
-        return int.from_bytes(page[address % PAGE : address % PAGE + 8], "little")
+        start = address & -KEPT
+        kept = self._kept.get(start)
+        if kept is None:
+            kept = self._kept[start] = self.read(start, KEPT)
+        return int.from_bytes(kept[address - start : address - start + 8], "little")
 
     def _require_ram(self, address: int, count: int) -> None:
         if not self.ram.holds(address, count):

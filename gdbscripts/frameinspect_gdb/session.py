@@ -109,7 +109,7 @@ class Session:
     def locate(self, value: gdb.Value) -> Place:
         """What an address of the user means."""
         kernel = self.kernel()
-        return locate(value, kernel.space, kernel.direct_map)
+        return locate(value, kernel.space, lambda: kernel.direct_map)
 
     def translate(self, value: gdb.Value) -> Place:
         """A virtual address of the current vCPU."""

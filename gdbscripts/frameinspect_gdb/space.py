@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import cached_property
 from typing import NamedTuple
 
 import gdb
@@ -41,7 +43,11 @@ class AddressSpace:
 
     def __init__(self, memory: PhysicalMemory) -> None:
         self.memory = memory
-        self.mode = _mode()
+
+    @cached_property
+    def mode(self) -> Mode:
+        """How the vCPU translates; asked for when it is needed, since physical addresses do without."""
+        return _mode()
 
     def translate(self, address: int) -> Translation:
         """Where a virtual address leads."""
@@ -111,7 +117,7 @@ def number_of(value: gdb.Value) -> tuple[int, bool]:
         raise Problem(f"a value of the type {kind} is no address") from error
 
 
-def locate(value: gdb.Value, space: AddressSpace, direct_map: int | None) -> Place:
+def locate(value: gdb.Value, space: AddressSpace, direct_map: Callable[[], int | None]) -> Place:
     """What a value means: a pointer is virtual, a number below the end of RAM physical, any other number virtual."""
     number, is_pointer = number_of(value)
     if not is_pointer and number < space.memory.ram.end:
@@ -124,7 +130,8 @@ def locate(value: gdb.Value, space: AddressSpace, direct_map: int | None) -> Pla
         )
     if found is None:
         found = space.translate(number)
-    return Place(found.physical, number, direct_map is not None and found.physical == (number - direct_map) & WORD)
+    base = direct_map()
+    return Place(found.physical, number, base is not None and found.physical == (number - base) & WORD)
 
 
 def _translated(address: int, space: AddressSpace) -> Translation | None:

@@ -10,6 +10,11 @@ def _load() -> None:
     import os
     import sys
 
+    import gdb
+
+    if not hasattr(gdb, "RemoteTargetConnection"):
+        gdb.write(f"FrameInspect's commands need GDB 13 or later; this is {gdb.VERSION}\n", gdb.STDERR)
+        return
     name = "frameinspect_gdb"
     scripts = os.path.dirname(os.path.realpath(__file__))
     folder = os.path.join(scripts, name)

@@ -19,7 +19,7 @@ class _AddressFunction(gdb.Function):
 
     def invoke(self, *arguments: gdb.Value) -> gdb.Value:
         """Called by gdb."""
-        return guarded("$" + self.name, lambda: self._checked(arguments))  # type: ignore[return-value]
+        return guarded("$" + self.name, lambda: self._checked(arguments))
 
     def _checked(self, arguments: tuple[gdb.Value, ...]) -> gdb.Value:
         if len(arguments) != 1:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from typing import BinaryIO
 
 import gdb
 
@@ -105,9 +106,9 @@ def main_objfile() -> gdb.Objfile:
     return main[0]
 
 
-def _piece(file: object, offset: int) -> bytes:
-    file.seek(offset)  # type: ignore[attr-defined]
-    return file.read(SAMPLE_BYTES)  # type: ignore[attr-defined]
+def _piece(file: BinaryIO, offset: int) -> bytes:
+    file.seek(offset)
+    return file.read(SAMPLE_BYTES)
 
 
 def _sections(path: str) -> list[Section]:

@@ -120,9 +120,7 @@ class EntryPrinter:
     def to_string(self) -> str:
         """State and references."""
         state = self._states[self._state] if self._state < len(self._states) else str(self._state)
-        capabilities = self._refcount - self._pins
-        owners = f"{capabilities} by capabilities, {plural(self._pins, 'pin')}"
-        return f"OwnerEntry {state}, {plural(self._refcount, 'reference')} ({owners})"
+        return f"OwnerEntry {state}, {plural(self._refcount, 'reference')}, {plural(self._pins, 'pin')}"
 
 
 class Lookup(gdb.printing.PrettyPrinter):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import gdb
 
@@ -31,7 +31,7 @@ class Session:
         self.scripts = scripts
         #: The profile that the user chose; empty for the one that belongs to the scripts.
         self.profile_path = os.environ.get(ENVIRONMENT, "")
-        self._kept: dict[tuple[str, object], object] = {}
+        self._kept: dict[tuple[str, object], Any] = {}
 
     # What depends on nothing but files.
 
@@ -53,7 +53,7 @@ class Session:
     def facts(self) -> KernelFacts:
         """What the image says of the kernel."""
         profile, image = self.profile(), self.image()
-        return self._keep("facts", (id(profile), id(image)), lambda: KernelFacts(profile, image))
+        return self._keep("facts", (profile, image), lambda: KernelFacts(profile, image))
 
     def layout_for_completion(self) -> Layout:
         """The layout as far as the profile knows it: completion must not read an image."""
@@ -88,7 +88,7 @@ class Session:
         memory = PhysicalMemory(self.ram())
         facts = self.facts()
         image = self.image()
-        self._keep("match", (remote().num, id(image)), image.compare)
+        self._keep("match", (remote().num, image), image.compare)
         return Kernel(facts, memory, AddressSpace(memory))
 
     def forget(self) -> None:
@@ -101,8 +101,9 @@ class Session:
         if known is None:
             for old in [old for old in self._kept if old[0] == key]:
                 del self._kept[old]
+            # In a tuple, so that None is an answer too.
             known = self._kept[key, state] = (make(),)
-        return known[0]  # type: ignore[index,no-any-return]
+        return known[0]
 
     # Addresses.
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from typing import TypeVar
 
 import gdb
 
@@ -11,6 +12,8 @@ from ..errors import Problem
 from ..session import Session
 from ..sources import Source, choose
 from ..text import one_line
+
+Result = TypeVar("Result")
 
 
 class FiCommand(gdb.Command):
@@ -48,10 +51,10 @@ class FiCommand(gdb.Command):
             raise Problem(f"it takes no argument, and there is '{argument}'")
 
 
-def guarded(name: str, body: object) -> object:
+def guarded(name: str, body: Callable[[], Result]) -> Result:
     """Runs what may fail; every failure becomes one line for the user."""
     try:
-        return body()  # type: ignore[operator]
+        return body()
     except Problem as problem:
         text = str(problem)
     except gdb.GdbError as error:

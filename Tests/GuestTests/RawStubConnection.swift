@@ -48,6 +48,29 @@ final class RawStubConnection {
         }
     }
 
+    /// The text that a monitor command prints.
+    func console(_ packet: String) throws -> String {
+        var text = ""
+        var reply = try ask(packet)
+        while reply.hasPrefix("O"), reply != "OK" {
+            let digits = Array(reply.utf8.dropFirst())
+            let bytes = stride(from: 0, to: digits.count - 1, by: 2).compactMap {
+                UInt8(String(decoding: digits[$0...($0 + 1)], as: UTF8.self), radix: 16)
+            }
+            text += String(decoding: bytes, as: UTF8.self)
+            reply = try self.packet()
+        }
+        return text
+    }
+
+    /// The next stop reply; other packets are passed over.
+    func stop() throws -> String {
+        while true {
+            let reply = try packet()
+            if reply.hasPrefix("T") { return reply }
+        }
+    }
+
     private func packet() throws -> String {
         var text: [UInt8]?
         while true {

@@ -64,7 +64,9 @@ extension ProxyCore {
         if packet.equals("bc"), !features.contains("ReverseContinue+") { return "" }
         if packet.equals("bs"), !features.contains("ReverseStep+") { return "" }
         // And crashes when it is to let go of a process that it does not have.
-        if session.isQEMU, packet.begins(with: "D;"), packet.text != session.farewell, packet.text != "D;1" {
+        if session.isQEMU, packet.begins(with: "D;"),
+            HexText.number(packet.payload.dropFirst(2)) != session.process ?? 1
+        {
             return "E22"
         }
         return nil

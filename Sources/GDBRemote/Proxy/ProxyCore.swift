@@ -223,8 +223,8 @@ struct ProxyCore {
 
     /// Stops the running guest.
     mutating func interrupt() {
-        // The stub takes one byte for the acknowledgement of what it sent last.
-        let ack = usesAcks && acksOwed > 0 ? [Packet.ack] : []
+        // The stub takes one byte for the acknowledgement of what it sent last; the packet that let the guest run was one.
+        let ack = usesAcks && acksOwed > 0 && !isRunInFlight ? [Packet.ack] : []
         acksOwed = 0
         actions.append(.toStub(ack + [Packet.interrupt]))
         if session.mayRun || session.hasLeft { (session.mayRun, session.hasLeft) = (false, false) }

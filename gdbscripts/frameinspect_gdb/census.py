@@ -14,8 +14,8 @@ from .zones import Books
 
 #: How many kinds of slots are told apart; the rest of a table of random bytes is told apart by state, order and vtable.
 KIND_LIMIT = 1 << 14
-#: How many decoded slots are remembered.
-_CACHE_LIMIT = 1 << 14
+#: How many sums are kept before they are added up.
+_SUM_LIMIT = 1 << 16
 
 
 class Kind(NamedTuple):
@@ -109,20 +109,14 @@ def pieces(layout: Layout, slot: Slot, first: int, count: int) -> Iterator[Piece
         frame = stop
 
 
-class Decoder:
-    """Decodes slots; those of the same bytes, of which there are many, once."""
+@dataclass
+class _Sum:
+    """Frames whose slots agree in all that matters."""
 
-    def __init__(self, layout: Layout) -> None:
-        self._layout = layout
-        self._known: dict[bytes, Slot] = {}
-
-    def __call__(self, data: bytes) -> Slot:
-        slot = self._known.get(data)
-        if slot is None:
-            if len(self._known) >= _CACHE_LIMIT:
-                self._known.clear()
-            slot = self._known[data] = self._layout.decode(data)
-        return slot
+    row: int
+    kind: Kind
+    verdict: Verdict
+    frames: int = 0
 
 
 class Census:
@@ -132,10 +126,12 @@ class Census:
         self._layout = layout
         self._books = books
         self._where = where
-        self._decode = Decoder(layout)
         rows = len(books.zones.names) + 1
         self._counts: list[dict[tuple[Kind, Verdict], int]] = [defaultdict(int) for _ in range(rows)]
         self._verdicts: dict[Kind, Verdict] = {}
+        # Frames by what their slots agree in, without filter: heads of blocks, and all others.
+        self._sums: tuple[dict[tuple[int, ...], _Sum], dict[tuple[int, ...], _Sum]] = ({}, {})
+        self._uncached = books.list_heads - books.cached
         # Unlinked free frames that the books know, by zone: on a list, in a cache.
         self._listed = [0] * rows
         self._cached = [0] * rows
@@ -146,10 +142,56 @@ class Census:
         for zone, start, end in self._books.zones.pieces(first, first + len(data) // stride):
             row = len(self._books.zones.names) if zone is None else zone
             part = data[(start - first) * stride : (end - first) * stride]
+            add = self._add_run if self._where is None else self._add_selected
             for index, count in runs(part, stride):
-                self._add_run(self._decode(part[index * stride : index * stride + stride]), start + index, count, row)
+                add(self._layout.decode(part, index * stride), start + index, count, row)
 
     def _add_run(self, slot: Slot, first: int, count: int, row: int) -> None:
+        """Counts a run of equal slots; slots that agree in what states depend on share a sum."""
+        layout, order = self._layout, min(slot.order, 255)
+        key = (
+            row,
+            slot.flags,
+            slot.refcount,
+            slot.guard,
+            order,
+            slot.next != layout.link_none or slot.prev != layout.link_none,
+            slot.generation != 0,
+            slot.vtable != layout.vtable_default,
+        )
+        heads = count if order == 0 else _multiples(first, count, order)
+        if heads:
+            found = self._sums[0].get(key)
+            if found is None or found.verdict.state is State.FREE_UNLINKED:
+                piece = Piece(slot, -(-first >> order) << order, heads, 1 << order, True)
+                found = found or self._sum(piece, key, row)
+                if found.verdict.state is State.FREE_UNLINKED:
+                    listed, cached = self._known_to_books(piece)
+                    self._listed[row] += listed
+                    self._cached[row] += cached
+            found.frames += heads
+        if heads < count:
+            found = self._sums[1].get(key)
+            if found is None:
+                found = self._sum(Piece(slot, first, count - heads, 1, False), key, row)
+            found.frames += count - heads
+
+    def _sum(self, piece: Piece, key: tuple[int, ...], row: int) -> _Sum:
+        """A new sum; their number is bounded, whatever the table holds."""
+        if len(self._sums[0]) + len(self._sums[1]) >= _SUM_LIMIT:
+            self._add_up()
+        result = _Sum(row, *self._kind(piece))
+        self._sums[0 if piece.is_head else 1][key] = result
+        return result
+
+    def _add_up(self) -> None:
+        for sums in self._sums:
+            for found in sums.values():
+                self._counts[found.row][found.kind, found.verdict] += found.frames
+            sums.clear()
+
+    def _add_selected(self, slot: Slot, first: int, count: int, row: int) -> None:
+        """Counts those frames of a run that are wanted."""
         order = min(slot.order, 255)
         heads = _multiples(first, count, order)
         if heads:
@@ -165,12 +207,7 @@ class Census:
 
     def _add(self, piece: Piece, row: int) -> None:
         kind, known = self._kind(piece)
-        frames = piece.count
-        listed = cached = 0
-        if known.state is State.FREE_UNLINKED:
-            listed, cached = self._known_to_books(piece)
-        if self._where is not None:
-            frames, listed, cached = self._selected(piece, known, row)
+        frames, listed, cached = self._selected(piece, known, row)
         if frames:
             self._counts[row][kind, known] += frames
             self._listed[row] += listed
@@ -198,7 +235,7 @@ class Census:
 
     def _known_to_books(self, piece: Piece) -> tuple[int, int]:
         cached = len(_among(piece.frames, self._books.cached))
-        listed = len(_among(piece.frames, self._books.list_heads - self._books.cached))
+        listed = len(_among(piece.frames, self._uncached))
         return listed, cached
 
     def _selected(self, piece: Piece, known: Verdict, row: int) -> tuple[int, int, int]:
@@ -222,6 +259,7 @@ class Census:
 
     def summary(self) -> Summary:
         """What was counted."""
+        self._add_up()
         result = Summary()
         flags: dict[int | None, int] = defaultdict(int)
         states: dict[State, int] = defaultdict(int)

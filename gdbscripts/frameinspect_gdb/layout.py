@@ -39,9 +39,10 @@ class FieldPlace(NamedTuple):
         """Whether the kernel has the field."""
         return self.mask != 0
 
-    def load(self, slot: bytes) -> int:
-        """The field's value in a slot's bytes."""
-        return int.from_bytes(slot[self.offset : self.offset + self.width], "little") >> self.shift & self.mask
+    def load(self, data: bytes, start: int) -> int:
+        """The field's value in the slot that starts there."""
+        place = start + self.offset
+        return int.from_bytes(data[place : place + self.width], "little") >> self.shift & self.mask
 
 
 ABSENT = FieldPlace(0, 0, 0, 0)
@@ -106,14 +107,18 @@ class Layout:
         self._unpack = struct.Struct(form).unpack_from if is_plain else None
         order = [name for _, _, name in present]
         self._picks = [order.index(name) if name in order else -1 for name in FIELDS]
+        self._is_whole = is_plain and order == list(FIELDS)
 
-    def decode(self, slot: bytes) -> Slot:
-        """Decodes a slot from its bytes, of which there are at least the stride's."""
+    def decode(self, data: bytes, start: int = 0) -> Slot:
+        """Decodes the slot that starts there; there are at least the stride's bytes."""
         if self._unpack is not None:
-            values = self._unpack(slot)
+            values = self._unpack(data, start)
+            # Where all fields are there in their usual order nothing needs to be picked: whole tables are decoded so.
+            if self._is_whole:
+                return Slot._make(values)
             return Slot(*[values[pick] if pick >= 0 else none for pick, none in zip(self._picks, self._neutral)])
         places = (self.places[name] for name in FIELDS)
-        return Slot(*[place.load(slot) if place.mask else none for place, none in zip(places, self._neutral)])
+        return Slot(*[place.load(data, start) if place.mask else none for place, none in zip(places, self._neutral)])
 
     def references(self, stored: int) -> int | None:
         """The references that a stored count stands for; None for the mark for "unused"."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from .census import Census, Decoder, Piece, Summary, pieces, runs
+from .census import Census, Piece, Summary, pieces, runs
 from .kernel import Kernel
 from .reports import DumpRow
 from .states import State, facts, verdict
@@ -39,13 +39,12 @@ def select(kernel: Kernel, where: Filter, limit: int) -> Iterator[DumpRow]:
         return
     layout, books = kernel.layout, kernel.books
     stride = layout.stride
-    decode = Decoder(layout)
     for first, data in batches(kernel):
         for zone, start, end in books.zones.pieces(first, first + len(data) // stride):
             name = "none" if zone is None else books.zones.names[zone].lower()
             part = data[(start - first) * stride : (end - first) * stride]
             for index, length in runs(part, stride):
-                slot = decode(part[index * stride : (index + 1) * stride])
+                slot = layout.decode(part, index * stride)
                 for piece in pieces(layout, slot, start + index, length):
                     for row in _selected(kernel, piece, where, name):
                         yield row
@@ -71,10 +70,9 @@ def hooks(kernel: Kernel) -> dict[int, int]:
     """Every vtable other than the default that a slot names, and how many frames name it."""
     found: dict[int, int] = {}
     stride = kernel.layout.stride
-    decode = Decoder(kernel.layout)
     for _, data in batches(kernel):
         for index, length in runs(data, stride):
-            vtable = decode(data[index * stride : (index + 1) * stride]).vtable
+            vtable = kernel.layout.decode(data, index * stride).vtable
             if vtable != kernel.layout.vtable_default:
                 found[vtable] = found.get(vtable, 0) + length
     return found

@@ -67,7 +67,7 @@ class Guest:
         self.random = random.Random(seed)
         self.since = time.time()
         self.samples = 0
-        self.findings, self.closed, self.pins = {}, [], {}
+        self.findings, self.closed, self.pins, self.kept = {}, [], {}, []
         self.lock = threading.RLock()
         self.last = None
         if problem is None:
@@ -131,6 +131,9 @@ class Guest:
             for _ in range(60):
                 length = 1 << self.random.randrange(7)
                 at = self.random.randrange(4096, max(4097, self.frames - length)) & ~(length - 1)
+                # What is pinned or has a finding stays as it is.
+                if any(start < at + length and at < start + number for start, number in self.kept):
+                    continue
                 self.paint(*columns, at, min(length, self.frames - at), self.random.choice(["free", "user", "user", "kernel"]))
             self.samples += 1
             now = time.time()
@@ -139,6 +142,13 @@ class Guest:
                 self.states = {name: self.columns["state"].count(index) for index, (name, _, _) in enumerate(KINDS)}
             for pin in self.pins.values():
                 pin["ageSeconds"] = now - pin["since"]
+
+    def keep(self, address, number, kind):
+        """Makes frames what findings and pins say that they are."""
+        frame = (address >> 12) - self.base
+        with self.lock:
+            self.paint(*(self.columns[name] for name in ("state", "order", "refcount", "generation")), frame, number, kind)
+            self.kept.append((frame, number))
 
     def open_counts(self):
         counts = {"error": 0, "warning": 0, "note": 0}
@@ -323,6 +333,7 @@ def step(function, offset, address, instruction, source, inlined=()):
 def orphan(guest, address, opened):
     guest.pins[f"{address:#x}"] = {"address": f"{address:#x}", "order": 0, "state": "Exclusive", "pins": 1, "capabilities": [], "references": 1, "slotReferences": 1,
                                    "mappings": 0, "generation": 7, "isOrphaned": True, "ageSeconds": 0.0, "since": opened}
+    guest.keep(address, 1, "kernel")
     return finding(
         guest, "pin-orphaned", "error", f"block {address:#x}, order 0", "1 pin and no capability: nobody owns the block, and it is never freed.", address, 1, opened,
         evidence=[evidence("transient_refs", "1", "0xffff800003a41fa4", "0x3a41fa4", "ownership table, mapped"), evidence("caps.len()", "0", "0xffff800003a41f88", "0x3a41f88", "ownership table, mapped"),
@@ -334,10 +345,13 @@ def furnish(guest):
     """What the guest looks like when the page is opened."""
     now = time.time()
     for index in range(11):
-        address = guest.random.randrange(4096, guest.frames) << 12
-        guest.pins[f"{address:#x}"] = {"address": f"{address:#x}", "order": [0, 0, 1, 4][index % 4], "state": "Shared", "pins": 1 + index % 2, "capabilities": [41 + index], "references": 2,
+        order = [0, 0, 1, 4][index % 4]
+        address = guest.random.randrange(4096, guest.frames // 2) >> order << order << 12
+        guest.keep(address, 1 << order, "user")
+        guest.pins[f"{address:#x}"] = {"address": f"{address:#x}", "order": order, "state": "Shared", "pins": 1 + index % 2, "capabilities": [41 + index], "references": 2,
                                        "slotReferences": 2, "mappings": 1, "generation": 3 + index, "isOrphaned": False, "ageSeconds": 0.0, "since": now - [0.2, 0.4, 3, 0.3, 8, 45, 0.1, 130, 0.5, 20, 900][index]}
-    hook = (guest.frames * 5 // 8 + 1234) << 12
+    hook = (guest.frames // 8 + 1232) << 12
+    guest.keep(hook, 16, "kernel")
     path = [
         step("drivers::nvme::queue_page_last_ref", 0x1C, "0xffffffff8010c4ec", "call 0xffffffff80112ab0", "kernel/src/drivers/nvme/queue.rs:64"),
         step("drivers::nvme::Retired::push", 0x5A, "0xffffffff80112b0a", "call 0xffffffff80103f40", "kernel/src/drivers/nvme/retired.rs:31",
@@ -351,11 +365,12 @@ def furnish(guest):
                  evidence("on_last_ref", "0xffffffff8010c4d0", "0xffffffff80213840", "0x7e13840", "vtable, mapped")],
                 "inspectd hooks drivers::nvme::queue_page_last_ref prints the whole proof; take the memory beforehand.", where),
         orphan(guest, (guest.frames * 3 // 8 + 777) << 12, now - 95),
-        finding(guest, "pin-stale", "warning", "block 0x1a2c5000, order 4", "2 pins beside 1 live capability, unchanged for 15 min.", (guest.frames // 4 + 4321) << 12, 16, now - 900,
+        finding(guest, "pin-stale", "warning", f"block {(guest.frames // 4 + 4320) << 12:#x}, order 4", "2 pins beside 1 live capability, unchanged for 15 min.", (guest.frames // 4 + 4320) << 12, 16, now - 900,
                 evidence=[evidence("transient_refs", "2", "0xffff800003a44124", "0x3a44124", "ownership table, mapped")], following="inspectd owner tells who holds the capability."),
         finding(guest, "vtable-empty", "note", "vtable 0xffffffff80213a00", "A custom vtable with both hooks None does what the default does.", (guest.frames * 7 // 8 + 99) << 12, 1, now - 3000,
                 evidence=[evidence("on_last_ref", "0x0", "0xffffffff80213a00", "0x7e13a00", "vtable, mapped"), evidence("on_unmap", "0x0", "0xffffffff80213a08", "0x7e13a08", "vtable, mapped")], following="Use the default by writing 0."),
     ]
+    guest.keep((guest.frames // 4 + 4320) << 12, 16, "user")
     for each in found:
         guest.findings[each["id"]] = each
     old = finding(guest, "freelist-wrong-state", "error", "zone Normal, order 2", "A block of the list is not FREE.", (guest.frames // 3) << 12, 4, now - 5000)

@@ -94,10 +94,7 @@ export class MapCard {
   #hover(hit, x, y) {
     const tip = byID("tip");
     tip.hidden = !hit;
-    if (!hit) {
-      setText(byID("readout"), "Point at a frame, or click it for details.");
-      return;
-    }
+    if (!hit) return;
     const { address, frame, kind, cell } = this.#describe(hit);
     const share = cell > 1 ? `${count(cell)} frames in this cell` : frame;
     replace(tip, el("b", {}, address), el("span", {}, kind || "…"), el("span", { class: "muted" }, share));

@@ -186,7 +186,8 @@ function ownership(guest, body) {
         el("dt", {}, "State"), el("dd", {}, entry.state ?? "unknown"),
         el("dt", {}, "References"), el("dd", {}, `${count(entry.references)}, of these ${plural(entry.pins, "pin")}`),
         el("dt", {}, "Capabilities"), el("dd", {}, entry.capabilities.length === 0 ? "none" : entry.capabilities.map((capability) => el("span", { class: "line" },
-          `#${capability.number}`, capability.mappings.map((mapping) => el("span", { class: "muted" }, ` at ${mapping.virtual} in space ${mapping.space}`))))))
+          `#${capability.number}`, capability.mappings.slice(0, 16).map((mapping) => el("span", { class: "muted mapping" }, `at ${mapping.virtual} in space ${mapping.space}`)),
+          capability.mappings.length > 16 && el("span", { class: "muted mapping" }, `and ${count(capability.mappings.length - 16)} more`)))))
       : el("p", {}, "No entry in the ownership table."),
     body.freeList && el("p", {}, `On the free list ${body.freeList}.`),
     body.isCached && el("p", {}, "In a per-CPU cache."),

@@ -81,7 +81,8 @@ export class GuestHead {
     };
     set("memory", guest.slots ? `${count(guest.slots)} frames, ${bytes(guest.slots * frameBytes)}` : none);
     set("way", guest.way);
-    set("qemu", guest.qemuVersion);
+    // A distribution adds its own version behind QEMU's.
+    set("qemu", guest.qemuVersion?.split(" ")[0], guest.qemuVersion);
     set("profile", guest.profile);
     set("build", guest.buildID?.slice(0, 12), guest.buildID);
     this.sampled(lastSample);

@@ -56,7 +56,8 @@ export class Live {
     source.onerror = () => { if (this.#source === source) this.#lost(null); };
     for (const name of ["state", "sample", "finding"]) {
       source.addEventListener(name, (event) => {
-        if (this.#source !== source) return;
+        // What comes before the list of guests is in it already.
+        if (this.#source !== source || !this.isConnected) return;
         let data;
         try { data = JSON.parse(event.data); } catch { return; }
         this.#handlers[name](data);

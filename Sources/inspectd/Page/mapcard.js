@@ -5,6 +5,7 @@ import { addressOf, bytes, compact, count, frameBytes, none, parseFrame, plural 
 import { FrameMap } from "./map.js";
 import { connectInput } from "./mapinput.js";
 import { modes } from "./palette.js";
+import { problemText } from "./parts.js";
 
 /** Handlers: `open(frame number, isByKey)`. */
 export class MapCard {
@@ -20,7 +21,7 @@ export class MapCard {
     this.map = new FrameMap(canvas, {
       view: () => this.#tellScale(),
       palette: (palette) => this.#showLegend(palette),
-      problem: (problem) => this.tell(problem?.status ? problem.message : null),
+      problem: (problem) => this.tell(problem?.status ? problemText(problem) : null),
     });
     replace(byID("map-by"), modes.map((mode) => el("option", { value: mode.id }, mode.label)));
     byID("map-by").addEventListener("change", (event) => {
@@ -158,7 +159,8 @@ export class MapCard {
   #countStates() {
     if (this.map?.by !== "state") return;
     for (const { entry, number, node } of this.#rows) {
-      const frames = this.#states?.[entry.label];
+      // States without frames are left out.
+      const frames = this.#states ? this.#states[entry.label] ?? 0 : undefined;
       setText(number, frames === undefined ? none : compact(frames));
       number.title = frames === undefined ? "" : `${plural(frames, "frame")}, ${bytes(frames * frameBytes)}`;
       node.classList.toggle("is-empty", frames === 0);

@@ -13,4 +13,7 @@ export function codePlace(location) {
 }
 
 /** A sentence about a failed request. */
-export const problemText = (problem) => problem?.message ?? "The daemon gave no answer.";
+export function problemText(problem) {
+  const text = problem?.message || "the daemon gave no answer";
+  return text[0].toUpperCase() + text.slice(1) + (/[.!?]$/.test(text) ? "" : ".");
+}

@@ -59,7 +59,8 @@ extension GDBClient {
         guard known.count + added.count - removed.count <= GDBClient.mostBreakpoints else {
             throw GDBError(.usage, "there are \(known.count) breakpoints already; remove some first")
         }
-        let changes = removed.map { ChangeBreakpoint(breakpoint: $0, isSet: false) }
+        let changes =
+            removed.map { ChangeBreakpoint(breakpoint: $0, isSet: false) }
             + added.map { ChangeBreakpoint(breakpoint: $0, isSet: true) }
         state.withLock { state in
             state.breakpoints.removeAll { removed.contains($0) }

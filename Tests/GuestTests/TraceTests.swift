@@ -247,11 +247,13 @@ extension AttachedGuestTests {
                 #expect(call.context.backtrace.frames.dropFirst().allSatisfy { $0.way == .callFrames })
                 let stub = try #require(guest.gdbSocket)
                 let commands = [
-                    "target remote \(stub)", "hbreak strat9_kernel::hooks::scrub_unmap", "continue", "backtrace", "delete",
+                    "target remote \(stub)", "hbreak strat9_kernel::hooks::scrub_unmap", "continue", "backtrace",
+                    "delete",
                     "detach",
                 ]
                 let gdb = try ChildProcess(
-                    "gdb", ["-nx", "-batch", "-ex", "set width 0"] + commands.flatMap { ["-ex", $0] } + [guest.kernel],
+                    "gdb",
+                    ["-nx", "-batch", "-ex", "set width 0"] + commands.flatMap { ["-ex", $0] } + [guest.kernel],
                     in: guest.qemu.directory, name: "gdb")
                 try await Self.wait("gdb sets its breakpoint") { gdb.outputText.contains("assisted breakpoint") }
                 try await guest.command("release 1 0", timeout: .seconds(60))
@@ -323,7 +325,9 @@ extension AttachedGuestTests {
                 let group = report.outstanding[0]
                 #expect(group.outstanding == 4 && group.pins == 4)
                 #expect(Set(group.frames).count == 1)
-                let functions = group.backtrace.frames.flatMap { $0.step.inlinedBy.map(\.function) + [$0.step.function] }
+                let functions = group.backtrace.frames.flatMap {
+                    $0.step.inlinedBy.map(\.function) + [$0.step.function]
+                }
                 #expect(functions.contains { $0.hasSuffix("pin_and_forget") }, "\(functions)")
             }
         }
@@ -340,7 +344,9 @@ extension AttachedGuestTests {
                 try BuiltProgram.inspectd(), arguments, in: guest.qemu.directory, name: name, environment: environment)
         }
 
-        @Test(.timeLimit(.minutes(10)), arguments: Way.allCases) func whateverEndsItNothingStays(_ way: Way) async throws {
+        @Test(.timeLimit(.minutes(10)), arguments: Way.allCases) func whateverEndsItNothingStays(_ way: Way)
+            async throws
+        {
             try await TestGuest.with(Self.configuration(cpus: 2, way: way)) { guest in
                 for (number, signal) in [SIGINT, SIGTERM, SIGKILL, SIGINT, SIGKILL].enumerated() {
                     // In the middle of work, and while nothing happens.
@@ -420,7 +426,9 @@ extension AttachedGuestTests {
                 let (told, report) = try await Self.trace(guest) { told in
                     try await Self.qmp(guest) { qmp in
                         _ = try await qmp.execute(StopGuest())
-                        try await Self.wait("the trace notices") { told.notes.contains { $0.contains("paused the guest") } }
+                        try await Self.wait("the trace notices") {
+                            told.notes.contains { $0.contains("paused the guest") }
+                        }
                         try await Task.sleep(for: .milliseconds(300))
                         #expect(try await !qmp.execute(QueryStatus()).running)
                         _ = try await qmp.execute(ContinueGuest())
@@ -448,8 +456,7 @@ extension AttachedGuestTests {
 
         @Test(.timeLimit(.minutes(3))) func whatCannotBeTracedIsSaid() async throws {
             try await TestGuest.with(Self.configuration()) { guest in
-                func failure(_ change: (inout TraceOptions, inout TargetSpecification) -> Void) async throws -> String
-                {
+                func failure(_ change: (inout TraceOptions, inout TargetSpecification) -> Void) async throws -> String {
                     var options = TraceOptions(.hooks)
                     options.duration = .milliseconds(100)
                     var target = try Self.target(guest)

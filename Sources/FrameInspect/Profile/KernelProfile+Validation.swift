@@ -25,9 +25,9 @@ extension KernelProfile {
         try checkAnchor(zones?.allocator, "zones.allocator")
         try checkAnchor(frameCaches?.anchor, "frameCaches.anchor")
         try validateHookSinks()
-        try validateTracing()
         try checkAnchor(quarantine, "quarantine")
         try validateCollections()
+        try validateTracing()
     }
 
     private func validateHookSinks() throws(ProfileError) {

@@ -38,7 +38,8 @@ struct FindingLedger: Sendable {
         zip(findings, counts).map { finding, count in
             var finding = finding
             if count > 1 {
-                finding.evidence.insert(Evidence("seen", "\(count) times, the first one is shown", from: "trace"), at: 0)
+                finding.evidence.insert(
+                    Evidence("seen", "\(count) times, the first one is shown", from: "trace"), at: 0)
             }
             return finding
         }.sorted { ($1.severity, $0.rule, $0.subject) < ($0.severity, $1.rule, $1.subject) }

@@ -9,7 +9,8 @@ extension GuestLink {
                 "{\"execute\":\"human-monitor-command\",\"arguments\":{\"command-line\":\"gdbserver none\"},"
                 + "\"id\":\"put-back\"}\n"
             return Restorer.Farewell(
-                socket: $0.socketDescriptor, bytes: [0xFF, 0x0A] + Array(command.utf8), answer: Array("\"put-back\"".utf8))
+                socket: $0.socketDescriptor, bytes: [0xFF, 0x0A] + Array(command.utf8),
+                answer: Array("\"put-back\"".utf8))
         }
     }
 

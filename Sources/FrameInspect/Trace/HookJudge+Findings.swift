@@ -11,7 +11,8 @@ extension HookJudge {
 
     func lockHeld(_ lock: HeldLock, _ entry: HookEntry, _ role: HookRole) -> Finding {
         finding(
-            .hookLockHeld, entry, role, "was entered while this vCPU held \(lock.name)", extra: [
+            .hookLockHeld, entry, role, "was entered while this vCPU held \(lock.name)",
+            extra: [
                 Evidence(
                     lock.name, hexadecimal(lock.value), at: lock.address,
                     from: "lock word, still taken after only the other vCPUs ran")
@@ -28,7 +29,8 @@ extension HookJudge {
 
     func calledTwice(_ entry: HookEntry, _ role: HookRole, _ before: Call) -> Finding {
         finding(
-            .hookCalledTwice, entry, role, "was called a second time for one release", extra: [
+            .hookCalledTwice, entry, role, "was called a second time for one release",
+            extra: [
                 Evidence(
                     "first call", "number \(before.number) on vCPU \(before.cpu) at \(seconds(before.time)) s",
                     from: "trace")
@@ -43,9 +45,11 @@ extension HookJudge {
 
     func wrongOrder(_ entry: HookEntry, _ early: Call) -> Finding {
         finding(
-            .hookWrongOrder, entry, .onLastRef, "was called after on_unmap of the same release", extra: [
+            .hookWrongOrder, entry, .onLastRef, "was called after on_unmap of the same release",
+            extra: [
                 Evidence(
-                    "on_unmap", "number \(early.number) for \(early.page.address) on vCPU \(early.cpu) at "
+                    "on_unmap",
+                    "number \(early.number) for \(early.page.address) on vCPU \(early.cpu) at "
                         + "\(seconds(early.time)) s", from: "trace")
             ], next: "on_last_ref of the head comes first, then on_unmap of every page")
     }

@@ -119,7 +119,8 @@ struct HookJudge: Sendable {
         guard !life.isFreed || block.generation == nil else { return [] }
         var findings: [Finding] = []
         if isReleased || !isWithinUnseenRelease {
-            findings = missing(block.expected, block, context, isReleased ? "it was freed" : "it was freed without a release")
+            findings = missing(
+                block.expected, block, context, isReleased ? "it was freed" : "it was freed without a release")
         }
         life.isFreed = true
         if block.generation == nil { lives[block.head] = nil } else { keep(life, of: block.head) }

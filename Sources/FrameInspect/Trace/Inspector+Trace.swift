@@ -19,7 +19,8 @@ extension Inspector {
         guard link.wasRunning else {
             throw InspectorError(
                 .usage,
-                "the guest is paused, so that nothing would be called: let it run ('cont' in its monitor), then trace it")
+                "the guest is paused, so that nothing would be called: let it run ('cont' in its monitor), then trace it"
+            )
         }
         try check(options)
         let plan = TracePlan(self, parts: options.subject == .hooks ? [.release, .free] : [.pin, .unpin])
@@ -79,7 +80,8 @@ extension Inspector {
                 place?.permissions?.contains("x") == true ? place?.address.rawValue : nil
             }
             return LiveVtable(
-                pointer: description.pointer, onLastRef: code(description.onLastRef), onUnmap: code(description.onUnmap))
+                pointer: description.pointer, onLastRef: code(description.onLastRef), onUnmap: code(description.onUnmap)
+            )
         }
         for name in options.hooks where !hooks.contains(where: { Tracer.means(name, $0) }) {
             let names = Set(hooks.map { $0.symbolText ?? hexadecimal($0.address.rawValue) }).sorted()
@@ -116,8 +118,10 @@ extension Inspector {
         let rung = isDirect ? memory.kind : .gdbstub
         tracer.emit(.started(tracer.startEvent))
         let ending = try await tracer.run()
-        return tracer.report(ending, provenance: Provenance(
-            rung: rung, consistent: false, time: time, qemuVersion: version))
+        return tracer.report(
+            ending,
+            provenance: Provenance(
+                rung: rung, consistent: false, time: time, qemuVersion: version))
     }
 }
 
@@ -125,8 +129,10 @@ extension Tracer {
     /// What is watched.
     var startEvent: TraceStart {
         TraceStart(
-            subject: options.subject, hooks: hooks.values.map(\.place).sorted { $0.address.rawValue < $1.address.rawValue },
-            functions: Dictionary(plan.functions.map { ($0.part.rawValue, $0.place) }, uniquingKeysWith: { first, _ in first }),
+            subject: options.subject,
+            hooks: hooks.values.map(\.place).sorted { $0.address.rawValue < $1.address.rawValue },
+            functions: Dictionary(
+                plan.functions.map { ($0.part.rawValue, $0.place) }, uniquingKeysWith: { first, _ in first }),
             hardware: placed.count(of: .hardware), software: placed.count(of: .software), cpus: threads.count,
             durations: instructions == nil ? "host" : "instructions")
     }
@@ -148,7 +154,8 @@ extension Tracer {
             },
             releases: releases, frees: frees, pins: pins.pinCount, unpins: pins.unpinCount,
             earlierPins: pins.earlierCount, outstanding: pins.outstanding(at: seconds), stops: stops, seconds: seconds,
-            stoppedSeconds: max(0, seconds - guestSeconds), laterHooks: laterHooks, notes: notes, provenance: provenance)
+            stoppedSeconds: max(0, seconds - guestSeconds), laterHooks: laterHooks, notes: notes, provenance: provenance
+        )
     }
 
     /// How each rule of a trace fared.

@@ -7,7 +7,8 @@ final class PrivateDirectory: Sendable {
     /// Makes it in `TMPDIR`, or in `/tmp`: paths of sockets must be short.
     init() throws(InspectorError) {
         let base = getenv("TMPDIR").map { String(cString: $0) } ?? ""
-        var template = Array(((base.hasPrefix("/") && base.count < 60 ? base : "/tmp") + "/inspectd-XXXXXX").utf8CString)
+        var template = Array(
+            ((base.hasPrefix("/") && base.count < 60 ? base : "/tmp") + "/inspectd-XXXXXX").utf8CString)
         let made = template.withUnsafeMutableBufferPointer { buffer in
             buffer.baseAddress.flatMap { mkdtemp($0) }.map { String(cString: $0) }
         }

@@ -16,6 +16,8 @@ struct StackSnapshot: Hashable, Sendable {
     func word(at address: UInt64) -> UInt64? {
         let (offset, isBelow) = address.subtractingReportingOverflow(base)
         guard !isBelow, offset <= UInt64(bytes.count), UInt64(bytes.count) &- offset >= 8 else { return nil }
-        return bytes.withUnsafeBytes { UInt64(littleEndian: $0.loadUnaligned(fromByteOffset: Int(offset), as: UInt64.self)) }
+        return bytes.withUnsafeBytes {
+            UInt64(littleEndian: $0.loadUnaligned(fromByteOffset: Int(offset), as: UInt64.self))
+        }
     }
 }

@@ -141,7 +141,8 @@ final class StackWalker {
         }
         guard let frame = registers[StackSnapshot.framePointer], frame != 0 else { return .end }
         guard frame >= stack, let next = snapshot.word(at: frame), let caller = snapshot.word(at: frame &+ 8) else {
-            return .lost("there is no call frame information, and the frame pointer leads out of the stack that was read")
+            return .lost(
+                "there is no call frame information, and the frame pointer leads out of the stack that was read")
         }
         registers[StackSnapshot.framePointer] = next
         registers[StackSnapshot.stackPointer] = frame &+ 16

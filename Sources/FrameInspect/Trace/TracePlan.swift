@@ -60,7 +60,8 @@ struct TracePlan: Sendable {
         if let catalogue = inspector.target.profile.hookSinks {
             for symbol in symbols {
                 guard sinks.count < TracePlan.sinkLimit else { break }
-                guard let kind = catalogue.kind(ofFunction: symbol.name), [.allocation, .lock, .panic].contains(kind) else {
+                guard let kind = catalogue.kind(ofFunction: symbol.name), [.allocation, .lock, .panic].contains(kind)
+                else {
                     continue
                 }
                 let address = symbol.address &+ inspector.target.slide

@@ -20,9 +20,11 @@ struct TraceRegisters {
             if let register = description.register(name) { known.append((register, number)) }
         }
         guard let flags = description.register("eflags"), let counter = description.register("rip"),
-            known.count == TraceRegisters.numbers.count else {
+            known.count == TraceRegisters.numbers.count
+        else {
             throw InspectorError(
-                .unreachable, "the stub's description of its target (\(description.architecture)) is not that of x86-64")
+                .unreachable, "the stub's description of its target (\(description.architecture)) is not that of x86-64"
+            )
         }
         self.known = known
         self.flags = flags

@@ -71,7 +71,8 @@ struct TraceStub: Sendable {
     private static func start(
         _ link: GuestLink, in directory: PrivateDirectory
     ) async throws(InspectorError) -> GDBAddress {
-        let advice = "start QEMU with -gdb unix:PATH,server=on,wait=off, or type 'gdbserver unix:PATH,server=on,wait=off' in its "
+        let advice =
+            "start QEMU with -gdb unix:PATH,server=on,wait=off, or type 'gdbserver unix:PATH,server=on,wait=off' in its "
             + "monitor, and give PATH with --gdb"
         let process: HostProcess
         do { process = try link.qemuProcess() } catch {
@@ -99,7 +100,8 @@ struct TraceStub: Sendable {
         guard answer.contains("Waiting for gdb connection") else {
             throw InspectorError(
                 .unreachable,
-                "QEMU could not start a GDB stub at \(path) (\(String(answer.prefix { !$0.isNewline }.prefix(200)))): \(advice)")
+                "QEMU could not start a GDB stub at \(path) (\(String(answer.prefix { !$0.isNewline }.prefix(200)))): \(advice)"
+            )
         }
         return GDBAddress.unix(path: path)
     }

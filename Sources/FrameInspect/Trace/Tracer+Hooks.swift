@@ -16,7 +16,9 @@ extension Tracer {
             pointer % UInt64(max(layout.alignment, 1)) == 0
         else { return }
         let piece = TraceMemory.Piece(address: pointer, count: layout.size)
-        guard let bytes = try await memory.read([piece])[0], let vtable = layout.decode(bytes, at: pointer) else { return }
+        guard let bytes = try await memory.read([piece])[0], let vtable = layout.decode(bytes, at: pointer) else {
+            return
+        }
         var found: [HookRole: UInt64] = [:]
         for (role, hook) in [(HookRole.onLastRef, vtable.onLastRef), (.onUnmap, vtable.onUnmap)] {
             guard let address = hook?.rawValue, isCode(address) else { continue }

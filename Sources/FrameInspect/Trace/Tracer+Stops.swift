@@ -117,7 +117,9 @@ extension Tracer {
     func finish(_ calls: [HookActivations.Activation], _ ending: HookCall.Ending, instructions: UInt64?) {
         let seconds = ending == .returned ? guestSeconds : nil
         for activation in calls {
-            for sink in activation.entry.hook.sinks { update(sink.address) { $0.forbidding = max(0, $0.forbidding - 1) } }
+            for sink in activation.entry.hook.sinks {
+                update(sink.address) { $0.forbidding = max(0, $0.forbidding - 1) }
+            }
             guard concerns(activation.entry.frame, activation.entry.head) else { continue }
             let call = activation.call(ending, guestSeconds: seconds, instructions: instructions)
             deferred.append { [self] in emit(.call(call)) }

@@ -187,7 +187,9 @@ final class Tracer {
                     for breakpoint in try await changes.refused() {
                         if let other = placed.refused(breakpoint) { try await place(other) }
                     }
-                    if let last = stepped, try await changes.registerValue() == last.rip { unmoved[last.thread] = last.rip }
+                    if let last = stepped, try await changes.registerValue() == last.rip {
+                        unmoved[last.thread] = last.rip
+                    }
                     stepped = nil
                     if let ending = try await handle(stop) { return ending }
                 } catch let error as InspectorError {
@@ -284,7 +286,9 @@ final class Tracer {
         try await stub.resume(only: others)
         try await Task.sleep(for: time)
         let stop = try await stub.interrupt()
-        guard stop.isAlive, case .stopped(let signal) = stop.event, signal == 5, let thread = stop.thread else { return true }
+        guard stop.isAlive, case .stopped(let signal) = stop.event, signal == 5, let thread = stop.thread else {
+            return true
+        }
         guard others.contains(thread) else { return false }
         let outer = stepped
         defer { stepped = outer }

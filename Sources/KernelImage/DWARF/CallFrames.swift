@@ -41,7 +41,9 @@ final class CallFrames {
         guard returnAddress >= 0, start < end else { return nil }
         var operations: UnsafeMutablePointer<Dwarf_Op>?
         var count = 0
-        guard dwarf_frame_cfa(frame, &operations, &count) == 0, count == 1, let base = operations?[0] else { return nil }
+        guard dwarf_frame_cfa(frame, &operations, &count) == 0, count == 1, let base = operations?[0] else {
+            return nil
+        }
         let atom = Int(base.atom)
         let baseRegister: Int
         let baseOffset: Int64
@@ -58,6 +60,8 @@ final class CallFrames {
         var registers: [Int: CallFrameRule.Recovery] = [:]
         for register in Set(kept + [Int(returnAddress)]) {
             guard let recovery = recovery(of: register, frame) else { return nil }
+            // What no rule speaks of a callee has to leave as it is: the calling convention says so of all of these.
+            if recovery == .lost, register != Int(returnAddress) { continue }
             if recovery != .unchanged { registers[register] = recovery }
         }
         return CallFrameRule(

@@ -26,7 +26,8 @@ struct TraceRenderer {
             let (reference, lines) = reference(pin.context.backtrace)
             return [line(pin, reference)] + lines
         case .finding(let finding): return [""] + FindingRenderer.lines(finding, style: style) + [""]
-        case .note(let text): return TextBlocks.wrap("note: \(text)", style: style, hanging: 2).map { style.paint($0, .warning) }
+        case .note(let text):
+            return TextBlocks.wrap("note: \(text)", style: style, hanging: 2).map { style.paint($0, .warning) }
         }
     }
 
@@ -35,18 +36,24 @@ struct TraceRenderer {
     private static func started(_ start: TraceStart, _ style: Style) -> [String] {
         let cpus = "\(start.cpus) vCPU\(start.cpus == 1 ? "" : "s")"
         var watched = start.functions.sorted { $0.key < $1.key }.map { "\($0.key) (\($0.value.symbolText ?? $0.key))" }
-        if start.subject == .hooks { watched.insert("\(start.hooks.count) hook\(start.hooks.count == 1 ? "" : "s")", at: 0) }
+        if start.subject == .hooks {
+            watched.insert("\(start.hooks.count) hook\(start.hooks.count == 1 ? "" : "s")", at: 0)
+        }
         var lines = [
             style.paint("Tracing \(start.subject.rawValue) on \(cpus)", .heading)
         ]
         lines += TextBlocks.wrap("watching \(watched.joined(separator: ", "))", style: style, indent: 2, hanging: 2)
-        for hook in start.hooks { lines.append("  " + style.paint(CodeLocation(hook).name, .accent) + source(hook, style)) }
+        for hook in start.hooks {
+            lines.append("  " + style.paint(CodeLocation(hook).name, .accent) + source(hook, style))
+        }
         let breakpoints = "\(start.hardware) hardware and \(start.software) software breakpoints"
         let clock =
             start.durations == "instructions"
             ? "durations in guest instructions"
             : "durations in host time while the guest ran, stops of the stub included: QEMU counts instructions only with -icount and rr"
-        lines += TextBlocks.wrap("\(breakpoints); \(clock)", style: style, indent: 2, hanging: 2).map { style.paint($0, .dim) }
+        lines += TextBlocks.wrap("\(breakpoints); \(clock)", style: style, indent: 2, hanging: 2).map {
+            style.paint($0, .dim)
+        }
         return lines + [""]
     }
 
@@ -65,7 +72,8 @@ struct TraceRenderer {
         parts.append(call.interruptsEnabled ? style.paint("IF=1", .bad) : "IF=0")
         for lock in call.locks {
             let holder = lock.holder == .same ? "held here" : lock.holder == .other ? "held by another vCPU" : "held"
-            parts.append(style.paint("\(lock.name) \(holder)", lock.isForbidden && lock.holder == .same ? .bad : .warning))
+            parts.append(
+                style.paint("\(lock.name) \(holder)", lock.isForbidden && lock.holder == .same ? .bad : .warning))
         }
         if call.locks.isEmpty { parts.append("no lock") }
         if call.depth > 0 { parts.append(call.isTailCall ? "tail call" : "depth \(call.depth)") }
@@ -143,11 +151,14 @@ struct TraceRenderer {
         let share = report.seconds > 0 ? 100 * report.stoppedSeconds / report.seconds : 0
         lines.append(
             "  \(style.number(UInt64(report.stops))) stops in \(Format.fixed(report.seconds, decimals: 2)) s "
-                + "(\(Format.fixed(rate, decimals: 0)) a second), the guest stood still for \(Format.fixed(share, decimals: 0)) % of it")
+                + "(\(Format.fixed(rate, decimals: 0)) a second), the guest stood still for \(Format.fixed(share, decimals: 0)) % of it"
+        )
         lines.append("  ended because \(Self.reason(report.ending))")
         if !report.callsByHook.isEmpty {
             var table = TextTable([.right("calls"), .flexible("hook", cutsMiddle: true)], indent: 2)
-            for (hook, calls) in report.callsByHook { table.add([Cell(style.number(UInt64(calls))), Cell(CodeLocation(hook).name)]) }
+            for (hook, calls) in report.callsByHook {
+                table.add([Cell(style.number(UInt64(calls))), Cell(CodeLocation(hook).name)])
+            }
             lines += [""] + table.lines(style)
         }
         lines += pins(report)

@@ -45,7 +45,8 @@ struct TraceDocument {
                 "end",
                 [
                     ("subject", .string(report.subject.rawValue)), ("ending", .string(report.ending.rawValue)),
-                    ("calls", count(report.calls)), ("releases", count(report.releases)), ("frees", count(report.frees)),
+                    ("calls", count(report.calls)), ("releases", count(report.releases)),
+                    ("frees", count(report.frees)),
                     ("pins", count(report.pins)), ("unpins", count(report.unpins)),
                     ("earlierPins", count(report.earlierPins)), ("stops", count(report.stops)),
                     ("seconds", .decimal(report.seconds)), ("stoppedSeconds", .decimal(report.stoppedSeconds)),

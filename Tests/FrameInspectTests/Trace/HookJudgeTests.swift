@@ -40,14 +40,16 @@ import Testing
             return TracedBlock(head: FrameNumber(head), order: order, generation: generation, expected: [last] + pages)
         }
 
-        mutating func release(_ head: UInt64, order: Int, generation: UInt64? = 1, cpu: Int = 0, stack: UInt64 = 0x9000) {
+        mutating func release(_ head: UInt64, order: Int, generation: UInt64? = 1, cpu: Int = 0, stack: UInt64 = 0x9000)
+        {
             time += 1
             findings += judge.released(block(head, order: order, generation: generation), context(cpu, stack))
         }
 
         /// A hook is entered, and returns unless told otherwise.
         mutating func call(
-            _ role: HookRole, _ page: UInt64, head: UInt64, generation: UInt64? = 1, cpu: Int = 0, stack: UInt64 = 0x8000,
+            _ role: HookRole, _ page: UInt64, head: UInt64, generation: UInt64? = 1, cpu: Int = 0,
+            stack: UInt64 = 0x8000,
             interrupts: Bool = false, isFree: Bool = false, locks: [HeldLock] = [], returns: Bool = true,
             returnAddress: UInt64 = 0x77
         ) {
@@ -114,7 +116,8 @@ import Testing
     func onlyAForbiddenLockOfTheSameProcessorIsAFault(_ holder: HeldLock.Holder, _ isForbidden: Bool) {
         var kernel = Kernel()
         let lock = HeldLock(
-            name: "the zones' lock", address: VirtualAddress(0x5000), value: 1, holder: holder, isForbidden: isForbidden)
+            name: "the zones' lock", address: VirtualAddress(0x5000), value: 1, holder: holder, isForbidden: isForbidden
+        )
         kernel.call(.onLastRef, 0x100, head: 0x100, locks: [lock])
         #expect(kernel.rules == (holder == .same && isForbidden ? ["hook-lock-held"] : []))
     }

@@ -37,10 +37,12 @@ import Testing
         // f1 was called by f2, that by f3, and f3 by nobody.
         let words = [Self.stack + 24, 0, 7, Self.stack + 48, Self.function(2), 9, 0, Self.function(3), 0]
         let outermost = CallFrameRule(
-            baseRegister: 7, baseOffset: 8, registers: [16: .lost], range: Self.function(3, 0)..<Self.function(3, 0x100))
+            baseRegister: 7, baseOffset: 8, registers: [16: .lost], range: Self.function(3, 0)..<Self.function(3, 0x100)
+        )
         let walker = StackWalker(
             source: Self.source(
-                rules: [1: Self.framed(1), 2: Self.framed(2), 3: outermost].reduce(into: [:]) { $0[$1.key] = $1.value }))
+                rules: [1: Self.framed(1), 2: Self.framed(2), 3: outermost].reduce(into: [:]) { $0[$1.key] = $1.value })
+        )
         let (places, cut) = walker.walk(Self.snapshot(words, rip: Self.function(1, 0x20), rbp: Self.stack + 24))
         #expect(places.map(\.address) == [Self.function(1, 0x20), Self.function(2), Self.function(3)])
         // A caller is looked up by its call, which ends before the return address.
@@ -64,7 +66,9 @@ import Testing
     }
 
     @Test func framePointersAreFollowedWhereThereIsNothingElse() {
-        let words = [1, Self.stack + 32, Self.function(2), 5, Self.stack + 48, Self.function(3), 0, Self.function(4), 0]
+        let words = [
+            1, Self.stack + 32, Self.function(2), 5, Self.stack + 48, Self.function(3), 0, Self.function(4), 0,
+        ]
         let walker = StackWalker(source: Self.source())
         let (places, cut) = walker.walk(Self.snapshot(words, rip: Self.function(1), rbp: Self.stack + 8))
         #expect(places.map(\.address) == [1, 2, 3, 4].map { Self.function($0) })

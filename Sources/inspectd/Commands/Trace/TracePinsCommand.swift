@@ -4,7 +4,8 @@ import FrameInspect
 /// `inspectd trace pins`.
 struct TracePinsCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "pins", abstract: "Shows pins and their ends; at the end those that are left, by where they came from.",
+        commandName: "pins",
+        abstract: "Shows pins and their ends; at the end those that are left, by where they came from.",
         discussion: """
             Example: inspectd trace pins --for 30s --qmp /run/vm/qmp.sock --gdb /run/vm/gdb.sock --kernel kernel.elf
             Example: inspectd trace pins --quiet --for 5s --qmp /run/vm/qmp.sock --kernel kernel.elf

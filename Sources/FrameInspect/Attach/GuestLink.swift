@@ -254,7 +254,9 @@ final class GuestLink: Sendable {
             if let gdb {
                 let resumesOverStub = qmp == nil && wasRunning
                 try? await gdb.detach(leavingRunning: resumesOverStub)
-                if let qmp, wasRunning, !wasPausedByOthers.withLock({ $0 }) { _ = try? await qmp.execute(ContinueGuest(), timeout: .seconds(5)) }
+                if let qmp, wasRunning, !wasPausedByOthers.withLock({ $0 }) {
+                    _ = try? await qmp.execute(ContinueGuest(), timeout: .seconds(5))
+                }
             }
             restorer.withLock { $0 }?.dismiss()
             await qmp?.close()

@@ -24,7 +24,9 @@ public struct RegisterValues: Hashable, Sendable {
 
     /// A little-endian register of up to 64 bits as a number, by its description: quicker than by name.
     public func number(_ register: TargetRegister) -> UInt64? {
-        guard register.size <= 8, register.offset >= 0, register.offset + register.size <= bytes.count else { return nil }
+        guard register.size <= 8, register.offset >= 0, register.offset + register.size <= bytes.count else {
+            return nil
+        }
         var result: UInt64 = 0
         for index in (register.offset..<(register.offset + register.size)).reversed() {
             guard let byte = bytes[index] else { return nil }

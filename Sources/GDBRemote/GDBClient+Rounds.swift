@@ -142,6 +142,13 @@ extension GDBClient {
         return result
     }
 
+    /// Runs `body` on the thread on which the stub's answers arrive: for many short exchanges, each of which waits for the last.
+    ///
+    /// What `body` computes between them delays this connection, and any other of this process that shares the thread.
+    public func besideAnswers<Value>(_ body: () async -> Value) async -> Value {
+        await withTaskExecutorPreference(LoopExecutor(link.channel.eventLoop), operation: body)
+    }
+
     /// Waits for the end of a run.
     private func stop(_ reply: PendingReply, _ timeout: Duration) async throws(GDBError) -> StopReply {
         let answer = try await link.wait(for: reply, timeout, what: "the target's stop, while it runs")

@@ -37,12 +37,13 @@ extension Inspector {
         _ = try await prover.prove(hooks: Set(pointers.flatMap { [$0.onLastRef, $0.onUnmap] }.compactMap { $0 }))
         let time = WallClock.now
         let trace = try await TraceStub.open(link, target)
-        let outcome: Result<TraceReport, InspectorError>
-        do throws(InspectorError) {
-            outcome = .success(
-                try await run(options, trace, plan, pointers.map(\.pointer), prover, time, tell))
-        } catch {
-            outcome = .failure(error)
+        let live = pointers.map(\.pointer)
+        let outcome = await trace.gdb.besideAnswers { () async -> Result<TraceReport, InspectorError> in
+            do throws(InspectorError) {
+                return .success(try await run(options, trace, plan, live, prover, time, tell))
+            } catch {
+                return .failure(error)
+            }
         }
         await Task { await trace.leave() }.value
         return try outcome.get()
@@ -117,6 +118,10 @@ extension Inspector {
         try await tracer.place()
         let rung = isDirect ? memory.kind : .gdbstub
         tracer.emit(.started(tracer.startEvent))
+        for problem in options.subject == .hooks ? plan.lockProblems : [] { tracer.note(problem) }
+        for (part, reason) in plan.missing.sorted(by: { $0.key.rawValue < $1.key.rawValue }) {
+            tracer.note("the \(part.rawValue) of blocks is not watched: \(reason)")
+        }
         let ending = try await tracer.run()
         return tracer.report(
             ending,

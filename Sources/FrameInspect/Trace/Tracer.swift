@@ -193,6 +193,8 @@ final class Tracer {
                     stepped = nil
                     if let ending = try await handle(stop) { return ending }
                 } catch let error as InspectorError {
+                    if Task.isCancelled { return .interrupted }
+                    if error.code == .unreachable, await link.ended() != nil { return .guestGone }
                     throw error
                 } catch let error as GDBError {
                     return try ending(of: error)

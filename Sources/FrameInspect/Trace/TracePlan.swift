@@ -1,4 +1,5 @@
 internal import CallGraph
+internal import Glibc
 internal import GuestMemory
 internal import KernelImage
 
@@ -8,8 +9,12 @@ struct TracePlan: Sendable {
     var functions: [TracePoint.Function] = []
     /// Why the others are not watched, by part.
     var missing: [TracePoint.Function.Part: String] = [:]
-    /// The functions that a hook must not come to, where its own code could not be followed to the end.
-    var sinks: [HookPoint.Sink] = []
+    /// The functions that a hook must not come to, where its own code could not be followed to the end; nil until wanted,
+    /// since every function of the kernel is looked at for them.
+    private var sinks: [HookPoint.Sink]?
+    private let catalogue: SinkCatalogue?
+    private let symbols: [ImageSymbol]
+    private let slide: UInt64
     /// The locks that are looked at when a hook is entered.
     var locks: [KnownLock] = []
     /// Why a lock of the profile is not looked at.
@@ -23,7 +28,9 @@ struct TracePlan: Sendable {
     init(_ inspector: Inspector, parts: [TracePoint.Function.Part]) {
         let tracing = inspector.target.profile.tracing
         let image = inspector.names.opened()
-        let symbols = image?.functions() ?? []
+        symbols = image?.functions() ?? []
+        catalogue = inspector.target.profile.hookSinks
+        slide = inspector.target.slide
         for part in parts {
             let wanted =
                 switch part {
@@ -41,7 +48,7 @@ struct TracePlan: Sendable {
                 continue
             }
             var seen: Set<UInt64> = []
-            for symbol in symbols where wanted.names.contains(where: { $0.matches(function: symbol.name) }) {
+            for symbol in symbols where TracePlan.isMeant(symbol, wanted.names) {
                 guard seen.insert(symbol.address).inserted else { continue }
                 let position = min(max(wanted.position, 0), TracePlan.argumentRegisters.count - 1)
                 let register =
@@ -57,19 +64,32 @@ struct TracePlan: Sendable {
                 missing[part] = "the image has no function \(names): it may be inlined everywhere"
             }
         }
-        if let catalogue = inspector.target.profile.hookSinks {
-            for symbol in symbols {
-                guard sinks.count < TracePlan.sinkLimit else { break }
-                guard let kind = catalogue.kind(ofFunction: symbol.name), [.allocation, .lock, .panic].contains(kind)
-                else {
-                    continue
-                }
-                let address = symbol.address &+ inspector.target.slide
-                guard !sinks.contains(where: { $0.address == address }) else { continue }
-                sinks.append(HookPoint.Sink(address: address, kind: kind, name: symbol.name))
-            }
-        }
         addLocks(inspector)
+    }
+
+    /// Whether a function is meant; its name in the symbol table tells quickly that it is not.
+    private static func isMeant(_ symbol: ImageSymbol, _ names: [NamePattern]) -> Bool {
+        names.contains { pattern in
+            let last = pattern.description.split(separator: ":").last ?? ""
+            let literal = last.split(separator: "*").max { $0.count < $1.count } ?? ""
+            guard literal.isEmpty || strstr(symbol.rawName, String(literal)) != nil else { return false }
+            return pattern.matches(function: symbol.name)
+        }
+    }
+
+    /// Every function that stands for what a hook must not do.
+    private mutating func allSinks() -> [HookPoint.Sink] {
+        if let sinks { return sinks }
+        var found: [HookPoint.Sink] = []
+        var seen: Set<UInt64> = []
+        for symbol in symbols where found.count < TracePlan.sinkLimit {
+            guard let kind = catalogue?.kind(ofFunction: symbol.name), [.allocation, .lock, .panic].contains(kind),
+                seen.insert(symbol.address).inserted
+            else { continue }
+            found.append(HookPoint.Sink(address: symbol.address &+ slide, kind: kind, name: symbol.name))
+        }
+        sinks = found
+        return found
     }
 
     private mutating func addLocks(_ inspector: Inspector) {
@@ -98,21 +118,22 @@ struct TracePlan: Sendable {
     }
 
     /// Where breakpoints must stand while a hook runs, by what was proved of its code.
-    func sinks(for proof: HookProof?) -> [HookPoint.Sink] {
+    mutating func sinks(for proof: HookProof?) -> [HookPoint.Sink] {
         guard let proof, proof.verdict != .clean else { return [] }
         var result: [HookPoint.Sink] = []
         var seen: Set<UInt64> = []
         func add(_ sink: HookPoint.Sink) { if seen.insert(sink.address).inserted { result.append(sink) } }
         // A function that is known by name: its entry, however it is come to.
         for function in proof.notVisited {
-            if let sink = sinks.first(where: { $0.address == function.address }) { add(sink) }
+            guard let kind = catalogue?.kind(ofFunction: function.name) else { continue }
+            add(HookPoint.Sink(address: function.address, kind: kind, name: function.name))
         }
         let named = Set(result.map(\.name))
         for violation in proof.violations where !(violation.evidence == .call && named.contains(violation.sink)) {
             guard let place = violation.path.last else { continue }
             add(HookPoint.Sink(address: place.address, kind: violation.kind, name: violation.sink))
         }
-        if !proof.gaps.isEmpty || proof.omitted > 0 { for sink in sinks { add(sink) } }
+        if !proof.gaps.isEmpty || proof.omitted > 0 { for sink in allSinks() { add(sink) } }
         return result
     }
 }

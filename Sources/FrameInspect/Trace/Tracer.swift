@@ -21,7 +21,7 @@ final class Tracer {
     let options: TraceOptions
     let tell: @Sendable (TraceEvent) -> Bool
     let memory: TraceMemory
-    let plan: TracePlan
+    var plan: TracePlan
     let registers: TraceRegisters
     let walker: StackWalker?
     let threads: [ThreadID]

@@ -280,9 +280,12 @@ extension AttachedGuestTests {
                 func plain(_ name: String) -> String {
                     // Generic arguments and the angle brackets of v0 names are written differently.
                     let last = name.replacing("<", with: "").replacing(">", with: "").components(separatedBy: "::").last
-                    return last ?? name
+                    // Closures have a name of their own in each.
+                    return name.contains("closure") || name.contains("call_once") ? "closure" : last ?? name
                 }
-                #expect(own.map(plain) == theirs.map(plain), "\(own)\n\(theirs)")
+                // Behind the kernel's first function gdb goes on where no code of the image is.
+                let known = theirs.map(plain).filter { $0 != "??" }
+                #expect(own.map(plain) == known, "\(own)\n\(theirs)")
                 #expect(own.count >= 4)
             }
         }
@@ -386,8 +389,10 @@ extension AttachedGuestTests {
                     }
                     try await Self.expectNothingStays(guest, "\(way), signal \(signal)")
                     if way == .monitor {
-                        let devices = try await Self.qmp(guest) { try await $0.monitor("info chardev") }
-                        #expect(!devices.contains("gdb:"), "signal \(signal): \(devices)")
+                        // Who was killed has it ended by a helper, which gives the stub a moment first.
+                        try await Self.wait("\(way), signal \(signal): the stub is ended") {
+                            try await !Self.qmp(guest) { try await $0.monitor("info chardev") }.contains("gdb:")
+                        }
                     }
                 }
             }

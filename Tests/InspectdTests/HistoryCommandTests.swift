@@ -10,7 +10,7 @@ import Testing
         arguments: [
             ("history --findings --pins", 64, "exclude each other"),
             ("history pins --findings", 64, "exclude each other"),
-            ("history --step 5s", 64, "--step needs a metric"), ("history --export xml", 64, "csv, ndjson"),
+            ("history --step 5s", 64, "--step needs a metric"), ("history --export xml", 64, "'csv' and 'ndjson'"),
             ("history --export csv --format json", 64, "--export ndjson"), ("history pin", 64, "did you mean pins?"),
             ("history pins --from yesterday", 64, "15min, 2h or 7d"), ("history pins --step soon", 64, "500ms"),
             ("history --database /no/such/history.sqlite", 69, "inspectd serve"),

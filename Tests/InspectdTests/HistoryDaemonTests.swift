@@ -166,7 +166,7 @@ import Testing
             #expect(row["guest"] as? String == "demo" && row["finding"] is [String: Any])
         }
         let terminal = try await program.terminal("$INSPECTD history frames.free-listed --database \(path)")
-        #expect(terminal.status == 0 && terminal.output.contains("█") && terminal.output.contains("smallest"))
+        #expect(terminal.status == 0 && terminal.output.contains("┤") && terminal.output.contains("smallest"))
         var documents: [String] = []
         for (index, line) in ["", "pins --step 1s", "--findings", "--pins"].enumerated() {
             documents.append(program.file("document-\(index).json"))

@@ -37,7 +37,11 @@ import Testing
 
     private let directory: TemporaryDirectory
     private var path: String { directory.file("history.sqlite") }
-    private var configuration: DaemonConfiguration.History { DaemonConfiguration.History(path: path) }
+    /// Times in these tests are small numbers, and nothing shall be too old.
+    private var configuration: DaemonConfiguration.History {
+        let ages = Duration.seconds(200 * 366 * 86_400)
+        return DaemonConfiguration.History(path: path, retention: ages, total: ages)
+    }
 
     init() throws { directory = try TemporaryDirectory(prefix: "history") }
 

@@ -96,7 +96,7 @@ import Testing
             #expect(try HistoryReader(db).finestStep(guest, from: now - 600_000, to: now) == 2000)
         }
         // Later the minutes become hours: seven times as old as whole samples may be.
-        try thin(.seconds(1800), Self.day, now: now + 4 * 3_600_000)
+        try thin(.seconds(1800), Self.day, now: now + 11_700_000)
         #expect(try count("sample") == 0)
         #expect(try count("minute") == 30)
         #expect(try count("hour") == 2)

@@ -10,6 +10,7 @@ final class RunningHistory: Sendable {
     let status = HistoryStatus()
     let log: LogLines
     private let writer: HistoryWriter
+    private let task: Task<Void, Never>
     private let lost = Mutex<(looks: UInt64, changes: UInt64)>((0, 0))
 
     /// Begins it; it is not open yet.
@@ -23,7 +24,7 @@ final class RunningHistory: Sendable {
         pace.longestRetry = .milliseconds(100)
         writer = HistoryWriter(
             configuration, queue: queue, status: status, logger: Logger(label: "test") { _ in log }, pace: pace)
-        Task { [writer] in await writer.run() }
+        task = Task { [writer] in await writer.run() }
     }
 
     /// What was lost.
@@ -39,9 +40,6 @@ final class RunningHistory: Sendable {
     /// Waits until nothing waits to be written and the database was read.
     func waitUntilWritten() async throws {
         try await wait("everything is written") { self.queue.count == 0 && !self.queue.needsMirror }
-        // What was taken from the queue may be on its way.
-        try await Task.sleep(for: .milliseconds(60))
-        try await wait("everything is written") { self.queue.count == 0 }
     }
 
     /// Waits until the history says why it is none.
@@ -68,7 +66,11 @@ final class RunningHistory: Sendable {
         throw TestProcessError("it takes longer than a minute until \(what); log: \(log.text)")
     }
 
-    func close() async throws { await writer.close() }
+    /// Ends it and waits until its file is closed.
+    func close() async throws {
+        await writer.close()
+        await task.value
+    }
 }
 
 /// A log that tests read.

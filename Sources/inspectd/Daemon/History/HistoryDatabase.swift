@@ -1,4 +1,3 @@
-import Foundation
 import GRDB
 import Glibc
 
@@ -50,6 +49,7 @@ enum HistoryDatabase {
                 defer { try? queue.close() }
                 try queue.read { db in try check(db, path, isThorough: isThorough) }
             }
+            try create(path)
             var configuration = standard
             let pages = logBytes(maximumBytes: maximumBytes) / 2 / 4096
             configuration.maximumReaderCount = 4
@@ -133,6 +133,14 @@ enum HistoryDatabase {
             return
         }
         throw HistoryError.damaged(path, verdict.split(separator: "\n").joined(separator: " "))
+    }
+
+    /// Makes a file that only its owner reads, where there is none.
+    private static func create(_ path: String) throws(HistoryError) {
+        let descriptor = Glibc.open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
+        guard descriptor >= 0 else { throw HistoryError("opened", path, errno: errno) }
+        // No lock of SQLite is on it yet that this would end.
+        close(descriptor)
     }
 
     private static func makeDirectory(of path: String) throws(HistoryError) {

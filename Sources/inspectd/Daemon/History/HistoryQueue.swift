@@ -10,6 +10,8 @@ final class HistoryQueue: Sendable {
     fileprivate struct State {
         var entries: [HistoryEntry] = []
         var looks = 0
+        /// Number of entries that are being written.
+        var taken = 0
         /// What the database will say when all entries are written; nil while it was not read.
         var mirror: HistoryMirror?
         var droppedLooks: UInt64 = 0
@@ -23,11 +25,8 @@ final class HistoryQueue: Sendable {
     /// Takes a look.
     func add(_ look: HistoryLook) {
         state.withLock { state in
-            guard var mirror = state.mirror else {
-                return state.append([.look(guest: look.guest, time: look.time, values: look.values)])
-            }
-            let entries = mirror.add(look)
-            state.mirror = mirror
+            let alone = HistoryEntry.look(guest: look.guest, time: look.time, values: look.values)
+            let entries = state.mirror?.add(look) ?? [alone]
             state.append(entries)
         }
     }
@@ -75,22 +74,26 @@ final class HistoryQueue: Sendable {
             let first = Array(state.entries.prefix(count))
             state.entries.removeFirst(first.count)
             state.looks -= first.count(where: \.isLook)
+            state.taken = first.count
             return first
         }
     }
+
+    /// What was taken is written.
+    func confirm() { state.withLock { $0.taken = 0 } }
 
     /// Gives back what could not be written; what has no room is lost.
     func putBack(_ entries: [HistoryEntry]) {
         state.withLock { state in
             let later = state.entries
-            (state.entries, state.looks) = ([], 0)
+            (state.entries, state.looks, state.taken) = ([], 0, 0)
             state.append(entries)
             state.append(later)
         }
     }
 
-    /// Number of entries that wait.
-    var count: Int { state.withLock { $0.entries.count } }
+    /// Number of entries that are not written yet.
+    var count: Int { state.withLock { $0.entries.count + $0.taken } }
 
     /// How much was lost since the last call.
     func takeDropped() -> (looks: UInt64, changes: UInt64) {

@@ -125,7 +125,7 @@ struct HistoryReader {
             db,
             sql: """
                 SELECT (time - ?2) / ?4 AS bucket, min(low) AS low, max(high) AS high,
-                    sum(mean * samples) / sum(samples) AS mean, sum(samples) AS samples
+                    sum(mean * samples) * 1.0 / sum(samples) AS mean, sum(samples) AS samples
                 FROM (\(Self.union(metric, "guest = ?1 AND time >= ?2 AND time < ?3"))) GROUP BY bucket ORDER BY bucket
                 """,
             arguments: [guest, range.from, range.to, range.step])

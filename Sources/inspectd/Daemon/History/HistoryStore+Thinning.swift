@@ -24,8 +24,18 @@ extension HistoryStore {
             try db.execute(sql: "DELETE FROM hour WHERE guest = ? AND time < ?", arguments: [guest, end])
             try db.execute(sql: "DELETE FROM finding WHERE guest = ? AND closed < ?", arguments: [guest, end])
             try db.execute(sql: "DELETE FROM pin WHERE guest = ? AND ended < ?", arguments: [guest, end])
+            try forget(db, guest, before: end)
         }
         return isDone
+    }
+
+    /// Drops what was open when a guest was looked at last, once nothing else is left of it.
+    private static func forget(_ db: Database, _ guest: Int64, before end: Int64) throws {
+        for table in ["sample"] + HistorySchema.Tier.allCases.map(\.rawValue) {
+            guard try oldest(db, table, guest) == nil else { return }
+        }
+        try db.execute(sql: "DELETE FROM finding WHERE guest = ? AND confirmed < ?", arguments: [guest, end])
+        try db.execute(sql: "DELETE FROM pin WHERE guest = ? AND began < ?", arguments: [guest, end])
     }
 
     /// Makes room, one step: pins that ended go first, then the oldest samples are thinned earlier than they would be, then the

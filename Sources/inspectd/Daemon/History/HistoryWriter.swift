@@ -50,18 +50,20 @@ actor HistoryWriter {
     func run() async {
         var delay = pace.retry
         while true {
+            // What is added up to the end is written in one more round.
+            let isLast = isClosing
             do {
                 try await open()
                 try await write()
-                try await keepUp()
+                if !isLast { try await keepUp() }
                 recovered()
                 delay = pace.retry
             } catch {
                 failed(HistoryError(error, configuration.path))
             }
             warnOfLoss()
-            if isClosing { break }
-            await sleep(problem == nil ? pace.batch : delay)
+            if isLast { break }
+            if !isClosing { await sleep(problem == nil ? pace.batch : delay) }
             if problem != nil { delay = min(delay * 2, pace.longestRetry) }
         }
         if let pool = opened?.pool { try? await Self.blocking { try pool.close() } }
@@ -165,6 +167,7 @@ actor HistoryWriter {
                 queue.putBack(entries)
                 throw error
             }
+            queue.confirm()
             if try await isTooLarge(pool) { try await trim(pool) }
         }
     }

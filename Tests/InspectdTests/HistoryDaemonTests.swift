@@ -202,6 +202,7 @@ import Testing
                 try queue.close()
             }
             let daemon = try watch.start()
+            try await watch.waitForLooks(5, daemon)
             _ = try await watch.wait(for: "pin-orphaned", "open") { $0.count == 1 && $0[0].closed == nil }
             try await Self.end(daemon)
             #expect(!daemon.errorText.contains("history"), "\(daemon.errorText)")

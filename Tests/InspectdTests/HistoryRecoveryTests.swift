@@ -75,6 +75,8 @@ import Testing
             history.queue.add(opened: [Self.finding("a", at: 1000)], closed: [], guest: "demo")
             history.queue.add(Self.look(1000, findings: [Self.finding("a", at: 1000)]))
         }
+        // Who ends properly leaves one file.
+        #expect(!FileManager.default.fileExists(atPath: path + "-wal"))
         #expect(try findings().map(\.closed) == [nil])
         try await with { history in
             // At first it is seen and not sure yet; then the watch tells of it as of a new one.

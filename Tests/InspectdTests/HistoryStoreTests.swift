@@ -138,7 +138,7 @@ import Testing
         let history = try await RunningHistory(configuration)
         let now = Int64(Date().timeIntervalSince1970 * 1000)
         let start = now - 40_000_000
-        for batch in 0..<40 {
+        for batch in 0..<24 {
             let looks = Self.looks(1000, from: start + Int64(batch) * 1_000_000, every: 1000)
             for case .look(let guest, let time, let values) in looks {
                 history.queue.add(
@@ -155,7 +155,7 @@ import Testing
         try HistoryDatabase.read(path) { reader in
             let guest = try #require(try reader.guests().first)
             // The newest are whole, the older ones thinned.
-            #expect(guest.last == start + 39_999_000)
+            #expect(guest.last == start + 23_999_000)
             #expect(guest.looks >= 500 && guest.looks < 20_000)
             #expect(guest.minutes > 100)
         }

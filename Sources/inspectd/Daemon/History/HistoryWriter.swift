@@ -66,7 +66,7 @@ actor HistoryWriter {
             if !isClosing { await sleep(problem == nil ? pace.batch : delay) }
             if problem != nil { delay = min(delay * 2, pace.longestRetry) }
         }
-        if let pool = opened?.pool { try? await Self.blocking { try pool.close() } }
+        if let pool = opened?.pool { try? await Self.close(pool) }
         opened = nil
         isDone.withLock { $0 = true }
     }
@@ -98,7 +98,7 @@ actor HistoryWriter {
             logger.warning("the history \(configuration.path) was moved away or removed; a new one is begun")
             self.opened = nil
             queue.forgetMirror()
-            try? await Self.blocking { try opened.pool.close() }
+            try? await Self.close(opened.pool)
         }
         let path = configuration.path
         if let problem, let refused, [.damaged, .newer, .foreign].contains(problem.code),
@@ -139,6 +139,14 @@ actor HistoryWriter {
         lastWarning = now
         let text = "\(looks) looks and \(changes) changes of findings and pins"
         logger.warning("\(text) were not kept: the history \(configuration.path) is written too slowly or not at all")
+    }
+
+    /// Closes a database such that one file is left: the log of changes goes with the last connection, if that one may write.
+    private static func close(_ pool: DatabasePool) async throws {
+        try await blocking {
+            pool.invalidateReadOnlyConnections()
+            try pool.close()
+        }
     }
 
     /// Runs `body`, which waits for the disk, outside the threads that everything else shares.

@@ -241,7 +241,7 @@ import Testing
         history.queue.add(Self.look(1000, findings: [Self.finding("a", at: 1000)]))
         try await history.waitUntilWritten()
         for suffix in ["", "-wal", "-shm"] { try? FileManager.default.removeItem(atPath: path + suffix) }
-        try await Task.sleep(for: .milliseconds(100))
+        try await history.waitForLog("moved away")
         try await history.waitUntilWritten()
         history.queue.add(Self.look(2000, findings: [Self.finding("a", at: 1000)]))
         try await history.waitUntilWritten()

@@ -51,6 +51,11 @@ final class RunningHistory: Sendable {
     /// Waits until the history can be read.
     func waitUntilReady() async throws { try await wait("the history is ready") { self.problem == nil } }
 
+    /// Waits until the log says something.
+    func waitForLog(_ text: String) async throws {
+        try await wait("the log says '\(text)'") { self.log.count(of: text) > 0 }
+    }
+
     private var problem: HistoryError? {
         do {
             _ = try status.database()

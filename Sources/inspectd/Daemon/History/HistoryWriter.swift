@@ -95,9 +95,9 @@ actor HistoryWriter {
         if let opened {
             guard !opened.identity.isSameFile(as: HistoryDatabase.FileIdentity(configuration.path)) else { return }
             // What is written to a file without a name is lost.
-            logger.warning("the history \(configuration.path) was moved away or removed; a new one is begun")
             self.opened = nil
             queue.forgetMirror()
+            logger.warning("the history \(configuration.path) was moved away or removed; a new one is begun")
             try? await Self.close(opened.pool)
         }
         let path = configuration.path

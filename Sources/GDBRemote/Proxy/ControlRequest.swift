@@ -32,8 +32,8 @@ struct ControlRequest: Hashable, Sendable {
         case detach
         /// Packets are no longer acknowledged.
         case noAcks
-        /// The answer says what the stub can do.
-        case features
+        /// The answer says what the stub can do; from now on QEMU names processes, where they were asked for.
+        case features(usesProcesses: Bool)
         /// The answer is a part of the list of threads.
         case threads
         /// The monitor let the guest run.
@@ -81,7 +81,12 @@ struct ControlRequest: Hashable, Sendable {
     }
 
     private mutating func query(_ packet: RawPacket) {
-        if packet.begins(with: "qSupported") { effect = .features }
+        if packet.begins(with: "qSupported") {
+            effect = .features(
+                usesProcesses: packet.payload.dropFirst(11).split(separator: 0x3B).contains {
+                    $0.elementsEqual("multiprocess+".utf8)
+                })
+        }
         if packet.equals("qfThreadInfo") || packet.equals("qsThreadInfo") { effect = .threads }
         if packet.begins(with: "qXfer:") { answer = .bytes }
         guard let command = MonitorLine(packet) else { return }

@@ -137,7 +137,7 @@ extension ProxyCore {
             drop(id, "it only watches, and wanted the guest to end")
             return true
         case .features where session.features != nil || state != .open:
-            return answer(session.features.map { String(decoding: $0, as: UTF8.self) } ?? "PacketSize=1000", client)
+            return answer(features, client)
         case .nextThreads where !client.threadParts.isEmpty:
             let part = clients[id]?.threadParts.removeFirst().text ?? "l"
             return answer(part, client)
@@ -166,6 +166,13 @@ extension ProxyCore {
             case .unattached: "unattached"
             }
         return "role:\(role);guest:\(guest);process:\(HexText.text(UInt32(max(stubProcess ?? 0, 0))))"
+    }
+
+    /// What a watcher is told that the stub can do: processes only where its threads are named with them.
+    private var features: String {
+        let items = String(decoding: session.features ?? Array("PacketSize=1000".utf8), as: UTF8.self).split(
+            separator: ";")
+        return items.filter { $0 != "multiprocess+" || session.process != nil }.joined(separator: ";")
     }
 
     private var haltReason: String {
@@ -202,7 +209,9 @@ extension ProxyCore {
     /// The stub answered a watcher's request.
     mutating func takeWatcherReply(_ packet: RawPacket, _ id: ClientID, _ exchange: Exchange) {
         switch exchange.request {
-        case .features?: session.features = Array(packet.payload)
+        case .features?:
+            session.features = Array(packet.payload)
+            return reply(features, to: id)
         case .setPhysical(let mode)?:
             if packet.isOK { clients[id]?.isPhysical = mode } else { session.stubPhysical = !mode }
         case .selectThread?:

@@ -2,6 +2,7 @@ extension ProxyCore {
     /// A packet came from the stub.
     mutating func takeReply(_ packet: RawPacket) {
         let isEnd = packet.payload.first == 0x57 || packet.payload.first == 0x58
+        if packet.begins(with: "QC"), flight.first?.mayBeIgnored == true { takeReply(RawPacket("E22")) }
         guard let exchange = flight.first else { return takeUnasked(packet) }
         switch exchange.answer {
         case .monitor where packet.isConsole && !packet.isOK: return takeConsole(packet, of: exchange)
@@ -52,7 +53,9 @@ extension ProxyCore {
     private mutating func apply(_ effect: ControlRequest.Effect?, _ packet: RawPacket) {
         switch effect {
         case .clearAllBreakpoints?: session.breakpoints.removeAll()
-        case .features?: session.features = Array(packet.payload)
+        case .features(let usesProcesses)?:
+            session.features = Array(packet.payload)
+            if usesProcesses, session.isQEMU { session.process = session.process ?? 1 }
         case .monitorResumes?: session.mayRun = true
         case .threads?: session.listingSince = packet.payload.first == 0x6D ? now : nil
         case .physicalMode(let mode)? where packet.isOK:
@@ -109,7 +112,7 @@ extension ProxyCore {
             session.stubThread = session.controllerThread
         case .farewell:
             if !packet.isOK { log("the GDB stub did not let the guest go (\(packet.text)): resume it with 'cont'") }
-        case .version, .status, .change: break
+        case .version, .status, .probe, .change: break
         }
         if state == .greeting { greet(after: question) }
     }

@@ -49,6 +49,8 @@ struct ProxyCore {
         case thread
         case version
         case status
+        /// Whether what was asked before was ignored.
+        case probe
         /// To let the guest go.
         case farewell
         /// Something whose answer says nothing.
@@ -61,6 +63,8 @@ struct ProxyCore {
         var request: WatcherRequest?
         var answer: ControlRequest.Answer
         var effect: ControlRequest.Effect?
+        /// Whether QEMU may not answer at all; a question behind it shows that.
+        var mayBeIgnored = false
     }
 
     /// The most packets on their way: QEMU's main loop blocks on a client that does not read.
@@ -213,7 +217,12 @@ struct ProxyCore {
             acksOwed = 0
         }
         actions.append(.toStub(bytes + packet.bytes))
-        if exchange.answer != .none { flight.append(exchange) }
+        guard exchange.answer != .none else { return }
+        flight.append(exchange)
+        // QEMU is silent about threads that it does not have.
+        guard packet.begins(with: "qThreadExtraInfo,") else { return }
+        flight[flight.index(before: flight.endIndex)].mayBeIgnored = true
+        ask("qC", .probe)
     }
 
     private mutating func flushAcks() {

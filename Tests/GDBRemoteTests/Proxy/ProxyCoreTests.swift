@@ -199,6 +199,26 @@ import Testing
         #expect(model.ask(1, "qsThreadInfo") == ["m02"])
     }
 
+    @Test func aQuestionThatQEMUIgnoresStallsNobody() {
+        var model = Self.opened()
+        model.open(2)
+        #expect(model.ask(2, "qThreadExtraInfo,1") == ["61"])
+        #expect(model.ask(2, "qThreadExtraInfo,pa410.1") == ["E22"])
+        #expect(model.ask(1, "m0,2") == ["aa01"])
+        #expect(model.ask(1, "qThreadExtraInfo,9") == ["E22"])
+        #expect(model.ask(1, "qC") == ["QC01"])
+        #expect(model.ask(2, "m0,2") == ["aa01"])
+    }
+
+    @Test func watchersNameProcessesWhereTheStubDoes() {
+        var model = Self.opened()
+        model.open(2)
+        #expect(model.ask(2, "qSupported:multiprocess+") == ["PacketSize=1000"])
+        #expect(!model.stub.usesProcesses)
+        _ = model.ask(1, "qSupported:swbreak+;multiprocess+")
+        #expect(model.ask(2, "qSupported:multiprocess+") == ["PacketSize=1000;multiprocess+"])
+    }
+
     @Test func packetsThatCrashQEMUAreAnsweredHere() {
         var model = Self.opened()
         #expect(model.ask(1, "bc") == [""])

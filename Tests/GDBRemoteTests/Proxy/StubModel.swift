@@ -75,6 +75,7 @@ struct StubModel {
         case "k":
             isGone = true
             return nil
+        case "qThreadExtraInfo,1": return "61"
         case "qfThreadInfo":
             threadsLeft = ["m02", "l"]
             return "m01"
@@ -82,6 +83,7 @@ struct StubModel {
         case "g": return "00\(thread)\(isPhysical ? "f" : "a")"
         default: break
         }
+        if packet.hasPrefix("qThreadExtraInfo,") { return nil }
         if packet.hasPrefix("qSupported") {
             usesProcesses = usesProcesses || packet.contains("multiprocess+")
             return "PacketSize=1000;multiprocess+"

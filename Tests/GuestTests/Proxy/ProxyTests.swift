@@ -190,9 +190,13 @@ import Testing
                     in: guest.qemu.directory, name: "direct\(hasQMP)\(command.prefix(3))",
                     environment: SharedStub.environment(guest.qemu.directory))
                 #expect(await program.wait(timeout: .seconds(60)) == .status(0), "\(program.errorText)")
-                let text = try await Self.gdb(
-                    ["echo BEGIN\\n", "monitor fi --width 0 \(command)", "detach"], guest, stub)
-                let answer = text.components(separatedBy: "BEGIN\n").last ?? ""
+                // Console output is gdb's standard error.
+                let gdb = try SharedStub.startGDB(
+                    ["target remote \(stub.address)", "monitor fi --width 0 \(command)", "detach"],
+                    kernel: guest.kernel,
+                    in: guest.qemu.directory, name: "fi\(hasQMP)\(command.prefix(3))")
+                #expect(await gdb.wait(timeout: .seconds(120)) == .status(0))
+                let answer = gdb.errorText
                 let expected = Self.body(program.outputText)
                 #expect(!expected.isEmpty)
                 #expect(Self.body(answer).hasPrefix(expected), "monitor fi \(command)")

@@ -50,7 +50,8 @@ import Testing
         #expect(access(first.address, F_OK) == 0, "left behind")
         let second = try await SharedStub(arguments, listen: first.address, in: directory, name: "second")
         #expect(second.process.isRunning)
-        second.process.stop()
+        second.process.send(signal: SIGTERM)
+        _ = await second.process.wait(timeout: .seconds(20))
         #expect(access(first.address, F_OK) != 0)
     }
 

@@ -121,6 +121,12 @@ extension ProxyCore {
                     "the GDB stub took the connection but answers nothing: another debugger holds it, or QEMU is stuck")
             }
             closeStub()
+        case .restoring where !session.isForced:
+            // What was never answered is not waited for any longer.
+            session.isForced = true
+            flight.removeAll()
+            self.deadline = now &+ ProxyCore.patience
+            restore()
         case .restoring:
             log("the GDB stub does not answer, so that the guest could not be put back: look at it with 'info status'")
             closeStub()

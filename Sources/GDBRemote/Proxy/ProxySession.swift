@@ -38,6 +38,8 @@ struct ProxySession {
     var isLeftAsItIs = false
     /// Whether the packets that put the guest back are on their way.
     var isPuttingBack = false
+    /// Whether it is put back although the stub has not answered everything.
+    var isForced = false
     /// Whether the guest was stopped to be put back.
     var wasInterrupted = false
 

@@ -109,6 +109,8 @@ import Testing
         model.isStubSilent = true
         model.leave(1)
         model.wait(milliseconds: 6000)
+        #expect(model.core.state == .restoring, "once more")
+        model.wait(milliseconds: 6000)
         #expect(model.core.state == .closed)
         #expect(model.logs.contains { $0.contains("could not be put back") })
     }

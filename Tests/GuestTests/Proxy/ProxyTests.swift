@@ -135,6 +135,9 @@ import Testing
             try await SharedStub.expect(running: true, Self.qmp(guest), "after the flood")
             let noise = try RawStubConnection(address)
             try? noise.send([UInt8](repeating: 0x55, count: 50_000))
+            for _ in 0..<1000 where stub.process.errorText.components(separatedBy: "was let go").count < 3 {
+                try await Task.sleep(for: .milliseconds(10))
+            }
             try await SharedStub.expect(running: true, Self.qmp(guest), "after the noise")
             #expect(try await Self.gdb(["info threads", "detach"], guest, stub).contains("CPU#1"))
             #expect(stub.process.errorText.components(separatedBy: "was let go").count == 3)

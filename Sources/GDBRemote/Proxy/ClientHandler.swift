@@ -1,6 +1,6 @@
 internal import NIOCore
 
-/// A client's socket. Lives on its event loop.
+/// A client's socket; lives on its event loop.
 final class ClientHandler: ChannelInboundHandler, @unchecked Sendable {
     typealias InboundIn = ByteBuffer
     typealias OutboundOut = ByteBuffer

@@ -121,7 +121,7 @@ extension ProxyCore {
                     "the GDB stub took the connection but answers nothing: another debugger holds it, or QEMU is stuck")
             }
             closeStub()
-        case .restoring where !session.isForced:
+        case .restoring where !session.isForced && !session.isPuttingBack:
             // What was never answered is not waited for any longer.
             session.isForced = true
             flight.removeAll()

@@ -1,6 +1,6 @@
 internal import NIOCore
 
-/// The stub's socket. Lives on its event loop.
+/// The stub's socket; lives on its event loop.
 final class StubHandler: ChannelInboundHandler, @unchecked Sendable {
     typealias InboundIn = ByteBuffer
     typealias OutboundOut = ByteBuffer

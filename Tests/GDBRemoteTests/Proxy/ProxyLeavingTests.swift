@@ -109,10 +109,21 @@ import Testing
         model.isStubSilent = true
         model.leave(1)
         model.wait(milliseconds: 6000)
-        #expect(model.core.state == .restoring, "once more")
-        model.wait(milliseconds: 6000)
         #expect(model.core.state == .closed)
         #expect(model.logs.contains { $0.contains("could not be put back") })
+    }
+
+    @Test func anAnswerThatNeverComesKeepsNobodyFromPuttingTheGuestBack() {
+        var model = ProxyModel(.running)
+        model.open(1)
+        _ = model.ask(1, "Z0,1000,1")
+        #expect(model.ask(1, "silence") == [])
+        model.leave(1)
+        #expect(!model.stub.isRunning)
+        model.wait(milliseconds: 6000)
+        #expect(model.stub.isRunning)
+        #expect(model.stub.breakpoints.isEmpty)
+        #expect(model.core.state == .closed)
     }
 
     @Test func watchersLeaveNoTrace() {

@@ -72,6 +72,7 @@ struct StubModel {
             breakpoints.removeAll()
             isRunning = true
             return "OK"
+        case "silence": return nil
         case "k":
             isGone = true
             return nil

@@ -45,7 +45,9 @@ extension ProxyCore {
     private mutating func noteStop(_ packet: RawPacket) {
         guard packet.begins(with: "T05") else { return }
         let fields = packet.text.dropFirst(3).split(separator: ";")
-        guard let thread = fields.first(where: { $0.hasPrefix("thread:") })?.dropFirst(7) else { return }
+        // QEMU 11 names the core instead, with the same number.
+        let named = fields.first { $0.hasPrefix("thread:") } ?? fields.first { $0.hasPrefix("core:") }
+        guard let thread = named?.split(separator: ":").last else { return }
         session.controllerThread = Array("Hg\(thread)".utf8)
         session.stubThread = session.controllerThread
     }

@@ -291,7 +291,7 @@ import Testing
             let direct = try median(try #require(guest.gdbSocket))
             try await Task.sleep(for: .milliseconds(100))
             let proxied = try median(stub.address)
-            // 0.1 ms with an optimised build on an idle machine; this one may be neither.
+            // Tests run unoptimised, on machines that do other things: this finds waits, not microseconds.
             #expect(proxied - direct < .milliseconds(10), "directly \(direct), through the proxy \(proxied)")
         }
     }

@@ -128,6 +128,15 @@ import Testing
         #expect(story.contains("end malformed"))
     }
 
+    @Test func anEventMayComeBeforeTheGreeting() {
+        let event = #"{"timestamp": {"seconds": 1795578267, "microseconds": 1}, "event": "RESUME"}"#
+        let text = event + "\n" + QEMUBehaviour.v11.greeting + "\n" + #"{"return": {}, "id": 0}"# + "\n"
+        for cut in [0, 5, event.utf8.count + 1] {
+            let story = Self.story(Array(text.utf8), cuts: [cut])
+            #expect(story.contains("ready 11"), "\(story)")
+        }
+    }
+
     @Test func aRefusedHandshakeEndsTheConversation() {
         let refusal = #"{"id": 0, "error": {"class": "GenericError", "desc": "Capability oob is not available"}}"#
         let story = Self.story(Array((QEMUBehaviour.v7.greeting + "\n" + refusal + "\n").utf8), cuts: [])

@@ -12,6 +12,8 @@ final class ProxyHub: @unchecked Sendable {
     static let largestBacklog = 8 << 20
     /// How long the guest's being put back is waited for at the end.
     private static let patience = TimeAmount.milliseconds(2500)
+    /// How long the end of a controller's connection may take to be seen after the same debugger connected anew.
+    private static let overlap = TimeAmount.milliseconds(50)
 
     private let configuration: GDBProxy.Configuration
     private let loop: any EventLoop
@@ -35,8 +37,25 @@ final class ProxyHub: @unchecked Sendable {
     // MARK: From anywhere
 
     /// Takes over a connected socket of a client.
+    ///
+    /// A debugger that leaves and connects anew at once controls the guest again: the end of its old connection, which is on its way
+    /// then, is waited for before the new one counts.
     func accept(_ descriptor: CInt, isPrivate: Bool) {
         let process = ClientProcessBox()
+        loop.execute { [self] in
+            if isPrivate || core.controller == nil { return admit(descriptor, process, isPrivate: isPrivate) }
+            loop.scheduleTask(in: ProxyHub.overlap) { [self] in admit(descriptor, process, isPrivate: isPrivate) }
+        }
+        guard !isPrivate else { return }
+        // Looked up while the client lives: afterwards nobody can tell which it was.
+        process.set(PeerCredentials(socket: descriptor)?.pid ?? configuration.processBehind(descriptor))
+    }
+
+    private func admit(_ descriptor: CInt, _ process: ClientProcessBox, isPrivate: Bool) {
+        guard !core.isEnding else {
+            close(descriptor)
+            return
+        }
         let handler = ClientHandler(hub: self, process: process)
         // The pipeline is made before bytes are read.
         ClientBootstrap(group: loop)
@@ -55,9 +74,6 @@ final class ProxyHub: @unchecked Sendable {
                 clients[handler.id] = nil
                 take { $0.clientClosed(handler.id, isDeliberate: false) }
             }
-        guard !isPrivate else { return }
-        // Looked up while the client lives: afterwards nobody can tell which it was.
-        process.set(PeerCredentials(socket: descriptor)?.pid ?? configuration.processBehind(descriptor))
     }
 
     /// Ends everything.

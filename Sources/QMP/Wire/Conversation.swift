@@ -98,6 +98,9 @@ struct Conversation: Sendable {
         switch (phase, message) {
         case (.awaitingGreeting, .greeting(let greeting)):
             return negotiate(greeting)
+        case (.awaitingGreeting, .event(let event)):
+            // QEMU 11 may tell one to a client that it has not greeted yet.
+            return [.event(event)]
         case (.awaitingGreeting, _):
             return end(
                 QMPError(

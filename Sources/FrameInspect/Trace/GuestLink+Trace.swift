@@ -23,9 +23,9 @@ extension GuestLink {
     /// How often the guest was reset since the connection was made; 0 without QMP.
     var resetCount: Int { qmp.map { Int($0.eventCount("RESET")) } ?? 0 }
 
-    /// Whether the guest runs; nil where nobody tells.
-    func runsNow() async -> Bool? {
-        guard qmp != nil else { return nil }
-        return try? await isRunning()
+    /// What the guest does; nil where nobody tells.
+    func statusNow() async -> RunStatus? {
+        guard let qmp else { return nil }
+        return try? await qmp.execute(QueryStatus(), timeout: timeout)
     }
 }

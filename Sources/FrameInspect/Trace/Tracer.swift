@@ -1,5 +1,6 @@
 internal import GDBRemote
 internal import GuestMemory
+internal import QMP
 internal import Synchronization
 
 /// A trace that is under way: lets the guest run from breakpoint to breakpoint and notes what it sees there.
@@ -341,12 +342,16 @@ final class Tracer {
         note("somebody paused the guest: the trace waits until it runs again")
         while true {
             if let ending = endingByNow { return ending }
-            guard let runs = await link.runsNow() else { return Task.isCancelled ? .interrupted : .guestGone }
-            if runs { break }
+            guard let status = await link.statusNow() else { return Task.isCancelled ? .interrupted : .guestGone }
+            if status.running {
+                // Without the stub's knowledge: stopped once more, it meets its breakpoints when the stub lets it run.
+                try await link.stop()
+                break
+            }
+            // It ran on, and stands at a breakpoint by now, which it meets again when the stub lets it run.
+            if status.status == .debug { break }
             do { try await Task.sleep(for: .milliseconds(20)) } catch { return .interrupted }
         }
-        // It runs without the stub's knowledge: stopped once more, it meets its breakpoints when the stub lets it run.
-        try await link.stop()
         link.wasPausedByOthers.withLock { $0 = false }
         // What the stub has to say of all that comes before the answer to this, and is no stop of ours.
         do { _ = try await stub.threads() } catch { return try ending(of: error) }

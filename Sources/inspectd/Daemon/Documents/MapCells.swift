@@ -100,9 +100,9 @@ struct MapCells {
         var counts = [UInt32](repeating: 0, count: cellCount * states.count)
         var previous: StateRuns.Run?
         for run in sample.runs {
-            // The pages of a block are what its first frame is, and that one lies before them.
+            // Seen from afar, the pages of a block are what its first frame is, and that one lies before them.
             let head = previous.flatMap { $0.start &+ $0.count == run.start ? $0.state : nil }
-            let state = run.state == .blockPage ? head ?? run.state : run.state
+            let state = run.state == .blockPage && level > 0 ? head ?? run.state : run.state
             previous = run
             guard let kind = states.firstIndex(of: state) else { continue }
             var position = max(run.start, first)

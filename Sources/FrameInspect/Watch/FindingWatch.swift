@@ -24,7 +24,10 @@ public struct FindingWatch: Sendable {
 
     /// A watch that knows nothing yet.
     ///
-    /// - Parameter pinAge: How long a pin must be seen unchanged before it is a finding.
+    /// - Parameters:
+    ///   - rules: The rules whose findings are followed; nil for all.
+    ///   - looks: How often a finding must be seen unchanged in a guest that runs.
+    ///   - pinAge: How long a pin must be seen unchanged.
     public init(rules: Set<RuleIdentifier>? = nil, looks: Int = 3, pinAge: Duration = .seconds(2)) {
         self.rules = rules ?? Set(RuleIdentifier.allCases)
         self.looks = max(looks, 1)

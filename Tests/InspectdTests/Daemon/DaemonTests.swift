@@ -163,7 +163,7 @@ import Testing
         _ = try await daemon.wait(for: "/v1/guests/demo", "the guest") { Self.state($0) == "watching" }
         try await QMPClient.withConnection(to: try QMPAddress(guest.qemu.qmpSockets[1])) { qmp in
             // Stopped by somebody else: looked at, and never resumed.
-            // A stop that comes while we hold the guest stopped is nothing to QEMU, and is lost: see decision 0010.
+            // A stop that comes while we hold the guest stopped is nothing to QEMU, and is lost: see decision 0009.
             var isPaused = false
             for _ in 0..<40 where !isPaused {
                 _ = try await qmp.execute(StopGuest())

@@ -31,6 +31,8 @@ class Session:
         self.scripts = scripts
         #: The profile that the user chose; empty for the one that belongs to the scripts.
         self.profile_path = os.environ.get(ENVIRONMENT, "")
+        #: The guest's name in a daemon, and the daemon's socket where that is not the usual one; empty for none.
+        self.daemon = os.environ.get("FRAMEINSPECT_DAEMON", "")
         self._kept: dict[tuple[str, object], Any] = {}
 
     # What depends on nothing but files.

@@ -56,6 +56,7 @@ extension OutputOptions {
     func withInspector<Result: Sendable>(
         _ target: TargetSpecification, _ body: (Inspector) async throws -> Result
     ) async throws -> Result {
+        if let inspector = CommandCapture.current?.inspector { return try await body(inspector) }
         let bar = ProgressBar("Reading guest memory", terminal: errorTerminal)
         defer { bar.finish() }
         let suspension = Suspension()

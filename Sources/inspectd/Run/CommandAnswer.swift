@@ -8,6 +8,8 @@ struct CommandAnswer: Sendable, Equatable {
     var status: Int32
     /// What it would have written, output and errors in their order.
     var text: String
+    /// What of it would have gone to standard error.
+    var errors: String
 
     /// Runs a command.
     ///
@@ -20,9 +22,13 @@ struct CommandAnswer: Sendable, Equatable {
         _ words: [String], target: TargetSelection, width: Int? = 80,
         show: @escaping @Sendable (String) -> Void = { _ in }
     ) async -> CommandAnswer {
-        let capture = CommandCapture(environment: target.environment, width: width, show: show)
+        await run(words, within: CommandCapture(environment: target.environment, width: width, show: show))
+    }
+
+    /// Runs a command for somebody else.
+    static func run(_ words: [String], within capture: CommandCapture) async -> CommandAnswer {
         let status = await CommandCapture.$current.withValue(capture) { await exitStatus(words, capture) }
-        return CommandAnswer(status: status, text: capture.text)
+        return CommandAnswer(status: status, text: capture.text, errors: capture.errors)
     }
 
     private static func exitStatus(_ words: [String], _ capture: CommandCapture) async -> Int32 {

@@ -100,6 +100,59 @@ import Testing
         }
     }
 
+    @Test(.timeLimit(.minutes(5))) func commandsRunInTheDaemon() async throws {
+        let program = try Program()
+        try await TestGuest.with(Self.configuration()) { guest in
+            try await guest.churnAndFreeze(seed: 8, operations: 1500)
+            let daemon = try await RunningDaemon.start(program, RunningDaemon.guest(guest))
+            _ = try await daemon.wait(for: "/v1/guests/demo/summary", "a first look") { _ in true }
+            let there = "--daemon \(daemon.socket) --guest demo"
+            let here = "--kernel \(guest.kernel) --qmp \(guest.qemu.qmpSockets[1])"
+            // All but how long the guest was paused for it, and when.
+            func lines(_ text: String) -> [Substring] {
+                text.split(separator: "\n").filter {
+                    !$0.contains("paused") && !$0.contains("\"provenance\"") && !$0.hasPrefix("  image")
+                }
+            }
+            for command in [
+                "summary", "dump --where refcount>1 --limit 20", "frame 0x200000", "vtables", "owner 0x200000",
+                "dump --limit 30 --format csv", "frame 0x300000 --format json", "hooks", "map",
+            ] {
+                let one = try await program.output("\(command) \(there)")
+                let other = try await program.output("\(command) \(here)")
+                #expect(lines(one) == lines(other), "\(command)")
+                #expect(!lines(one).isEmpty)
+            }
+            try await guest.command("thaw")
+            try await guest.command("plant vtable-writable")
+            let found = try await program.output("audit --interval 50ms \(there)", status: 1)
+            #expect(found.contains("vtable-writable"))
+            for (line, status, part) in [
+                ("frame zebra \(there)", 64, "is not a physical address"),
+                ("summary --qmp /x \(there)", 64, "not for a daemon"),
+                ("summary --daemon \(daemon.socket)", 64, "--guest"), ("targets \(there)", 64, "it runs audit"),
+                ("summary --daemon \(daemon.socket) --guest nobody", 64, "no guest is called"),
+                ("summary --daemon \(program.file("none")) --guest demo", 69, "inspectd serve"),
+            ] as [(String, Int32, String)] {
+                let run = try await program.run(line.split(separator: " ").map(String.init))
+                #expect(run.status == status, "\(line): \(run.errors)")
+                #expect(run.errors.contains(part), "\(line): \(run.errors)")
+                #expect(run.output.isEmpty, "\(line): \(run.output)")
+            }
+            // GDB's own commands take the same way.
+            let gdb = try await program.run(program: [
+                "gdb", "-nx", "-batch", "-ex", "file \(guest.kernel)", "-ex",
+                "source \(GuestBuild.packageRoot)/gdbscripts/frameinspect.py", "-ex",
+                "target remote \(try #require(guest.gdbSocket))", "-ex", "set fi daemon demo \(daemon.socket)", "-ex",
+                "fi doctor",
+                "-ex", "fi hooks", "-ex", "fi frame 0x200000", "-ex", "detach",
+            ])
+            #expect(gdb.output.contains("the daemon at \(daemon.socket), guest demo"), "\(gdb.output)\(gdb.errors)")
+            #expect(gdb.output.contains("Frame 0x200000, number 512"), "\(gdb.output)\(gdb.errors)")
+            _ = await daemon.end()
+        }
+    }
+
     @Test(.timeLimit(.minutes(5))) func findingsComeAndGo() async throws {
         let program = try Program()
         try await TestGuest.with(Self.configuration()) { guest in

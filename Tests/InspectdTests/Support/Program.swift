@@ -36,6 +36,9 @@ struct Program {
     /// Runs `inspectd`.
     func run(_ arguments: [String]) async throws -> Run { try await run([Self.path] + arguments, environment: [:]) }
 
+    /// Runs another program.
+    func run(program words: [String]) async throws -> Run { try await run(words, environment: [:]) }
+
     /// Runs `inspectd` with the words of a line, and fails the test where it does not end with `status`.
     func output(_ line: String, status: Int32 = 0, environment: [String: String] = [:]) async throws -> String {
         let words = line.split(separator: " ").map(String.init)

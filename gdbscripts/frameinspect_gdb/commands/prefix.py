@@ -1,4 +1,4 @@
-"""The prefix `fi`, and its one setting."""
+"""The prefix `fi`, and its settings."""
 
 from __future__ import annotations
 
@@ -58,9 +58,33 @@ class ProfileParameter(gdb.Parameter):
         return f"The kernel's profile is {self._session.profile_file()}."
 
 
+class DaemonParameter(gdb.Parameter):
+    """The guest's name in a running `inspectd serve`, and its socket where that is not the usual one; empty for none.
+
+    Example: set fi daemon build-vm /run/inspectd/inspectd.sock"""
+
+    set_doc = "Set the guest's name in a daemon, and the daemon's socket."
+    show_doc = "Show the guest's name in a daemon, and the daemon's socket."
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+        super().__init__("fi daemon", gdb.COMMAND_DATA, gdb.PARAM_STRING)
+        self.value = session.daemon
+
+    def get_set_string(self) -> str:
+        """Called by gdb when the value was set."""
+        self._session.daemon = (self.value or "").strip()
+        return ""
+
+    def get_show_string(self, value: str) -> str:
+        """Called by gdb."""
+        return f"The daemon is asked for {self._session.daemon}." if self._session.daemon else "No daemon is asked."
+
+
 def register(session: Session) -> None:
     """Makes prefix and setting known to gdb."""
     FiPrefix()
     SetPrefix()
     ShowPrefix()
     ProfileParameter(session)
+    DaemonParameter(session)

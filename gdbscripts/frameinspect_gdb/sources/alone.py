@@ -96,6 +96,7 @@ class Alone(Source):
     @staticmethod
     def _refuse(command: str) -> NoReturn:
         raise Problem(
-            "this takes inspectd: start `inspectd gdb-proxy --gdb STUB --listen unix:PATH` with QEMU's stub and "
+            "this takes inspectd: name the guest of a daemon with `set fi daemon GUEST`, or start "
+            "`inspectd gdb-proxy --gdb STUB --listen unix:PATH` with QEMU's stub and "
             f"connect gdb to PATH in its place, or run `inspectd {command} --qmp SOCKET --kernel IMAGE` in a shell"
         )

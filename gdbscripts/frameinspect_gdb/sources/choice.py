@@ -6,12 +6,15 @@ from ..errors import Problem
 from ..session import Session
 from .alone import Alone
 from .base import Source
+from .daemon import Daemon
 from .proxy import API, Proxy, version
 
 
 def choose(session: Session) -> Source:
-    """inspectd where gdb is connected through one whose interface is known, else gdb alone."""
+    """The daemon that the user named, inspectd where gdb is connected through one whose interface is known, else gdb alone."""
     alone = Alone(session)
+    if session.daemon:
+        return Daemon(session.daemon, alone)
     found = session.remembered("inspectd", version)
     if found is None:
         return alone

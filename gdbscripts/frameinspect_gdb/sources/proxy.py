@@ -73,8 +73,7 @@ class Proxy(Source):
         """Physical memory, drawn."""
         return self._ask("map")
 
-    @staticmethod
-    def _ask(command: str, *arguments: str) -> Iterator[str]:
+    def _ask(self, command: str, *arguments: str) -> Iterator[str]:
         answer = monitor("fi " + shlex.join([command, *arguments]))
         if answer is None:
             raise Problem(f"this inspectd does not know `fi {command}`: is it older than these scripts?")

@@ -50,7 +50,7 @@ struct APIRoutes: Sendable {
         }
         router.post("/v1/guests") { request, context in
             _ = try RequestFields(request: request, context: context).query()
-            let configuration = try reader.guest(try await document(request, context))
+            let configuration = try reader.guest(try await self.document(request, context))
             // What cannot be read now never can: a profile that is not there, a name that is too long.
             _ = try configuration.target.specification()
             let watcher: GuestWatcher
@@ -149,6 +149,13 @@ struct APIRoutes: Sendable {
                 return AuditDocument(report: report, provenance: inspector.provenance(report.provenance))
             }
             return Response(audit.json)
+        }
+        router.post("/v1/guests/:id/command") { request, context in
+            let fields = RequestFields(request: request, context: context)
+            _ = try fields.query()
+            let watcher = try await watcher(fields)
+            let command = try GuestCommand(try await self.document(request, context))
+            return Response(try await command.run(on: watcher))
         }
         router.get("/v1/guests/:id/owner/:address") { request, context in
             let fields = RequestFields(request: request, context: context)

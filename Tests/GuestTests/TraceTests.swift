@@ -426,6 +426,25 @@ extension AttachedGuestTests {
             }
         }
 
+        @Test(.timeLimit(.minutes(3))) func aResetEndsIt() async throws {
+            var configuration = Self.configuration()
+            configuration.arguments = ["-action", "reboot=reset"]
+            try await TestGuest.with(configuration) { guest in
+                let process = try Self.start(guest, .both, "reset")
+                try await Self.wait("the trace begins") { process.outputText.contains("\"start\"") }
+                try await Self.qmp(guest) { _ = try await $0.monitor("system_reset") }
+                #expect(await process.wait(timeout: .seconds(30)) != nil)
+                #expect(
+                    process.outputText.contains("\"ending\": \"reset\""), "\(process.outputText) \(process.errorText)")
+                // What was written to the serial port on its way up may be lost in part.
+                try await Self.wait("the kernel is up again") {
+                    (try? await guest.command("info", timeout: .seconds(5))) != nil
+                }
+                // Breakpoints of the trace would have stopped the kernel by now, or do it here.
+                try await Self.expectNothingStays(guest, "after a reset")
+            }
+        }
+
         @Test(.timeLimit(.minutes(3))) func aPausedGuestIsRefusedAndStaysPaused() async throws {
             try await TestGuest.with(Self.configuration()) { guest in
                 try await Self.qmp(guest) { qmp in

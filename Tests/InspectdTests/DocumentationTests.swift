@@ -36,14 +36,17 @@ import Testing
         for command in [
             "summary", "dump", "frame", "vtables", "map", "audit", "hooks", "pins", "owner", "explain", "snapshot",
             "diff",
-            "doctor", "targets",
+            "doctor", "targets", "gdb-proxy", "serve", "history",
         ] {
             #expect(help.contains("\n  \(command) "))
             #expect(readme.contains("| `\(command)"), "\(command)")
         }
         let dump = try await program.output("dump --help")
         for option in readme.matches(of: /`(--[a-z]+)/) {
-            let pages = [dump, try await program.output("map --help"), try await program.output("audit --help")]
+            let pages = [
+                dump, try await program.output("map --help"), try await program.output("audit --help"),
+                try await program.output("serve --help"),
+            ]
             let isKnown = pages.contains { $0.contains(option.1) }
             #expect(isKnown || option.1 == "--once", "\(option.1)")
         }

@@ -222,7 +222,13 @@ import Testing
                 head -c 8M /dev/zero > '\(disk)/filler' 2> /dev/null
                 exec "$INSPECTD" serve --config '\(watch.file)'
                 """
-            let daemon = try program.start(["unshare", geteuid() == 0 ? "-m" : "-rm", "bash", "-c", script])
+            // Only root may mount where everybody sees it; a namespace of its own does not work in every root folder.
+            let isRoot = geteuid() == 0
+            let daemon = try program.start((isRoot ? [] : ["unshare", "-rm"]) + ["bash", "-c", script])
+            defer {
+                daemon.stop()
+                if isRoot { umount2(disk, Int32(MNT_DETACH)) }
+            }
             let filler = "/proc/\(daemon.pid)/root\(disk)/filler"
 
             // Full from the beginning: the guest is watched, and the history says why it is none.

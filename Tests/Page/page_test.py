@@ -212,14 +212,15 @@ def opens_a_frame_by_click(page):
         x, y = centre(browser)
 
         def agrees():
-            # What is drawn under the pointer, what is said of it, and what the API says of that frame are the same.
-            browser.move_and_click(x, y, click=False)
+            # What is drawn under the pointer, what is said of it, and what the API says of that frame are the same. The middle of
+            # the map is where cells meet: a few pixels beside it is inside of one.
+            browser.move_and_click(x + 4, y + 4, click=False)
             told = browser.text("#readout")
             answer = browser.run_later("const [guest, first, done] = arguments; fetch(`/v1/guests/${guest}/map?by=state&level=0&count=1&first=${first}`)"
                                        ".then(answer => answer.json()).then(done)", guest, int(told.split(" ")[0], 16) >> 12)
             value = base64.b64decode(answer["data"])[0]
-            pixel = browser.run("const canvas = document.querySelector('#map'); return [...canvas.getContext('2d').getImageData(Math.round(canvas.width / 2), "
-                                "Math.round(canvas.height / 2), 1, 1).data].slice(0, 3).map(part => part.toString(16).padStart(2, '0')).join('')")
+            pixel = browser.run("const canvas = document.querySelector('#map'); return [...canvas.getContext('2d').getImageData(Math.round(canvas.width / 2 + 4 * devicePixelRatio), "
+                                "Math.round(canvas.height / 2 + 4 * devicePixelRatio), 1, 1).data].slice(0, 3).map(part => part.toString(16).padStart(2, '0')).join('')")
             return value == 255 or (f" {answer['kinds'][value]['name']}:" in told and "#" + pixel == answer["kinds"][value]["colour"].lower())
 
         guest = browser.run("return location.hash.split('/')[1] || document.querySelector('#guest-name').textContent")

@@ -69,7 +69,7 @@ final class GuestLink: Sendable {
         let qmp = try await connectMonitor(address, target.timeout)
         let status: RunStatus
         do {
-            status = try await qmp.execute(QueryStatus(), timeout: target.timeout)
+            status = try await settledStatus(qmp, target.timeout)
         } catch {
             await qmp.close()
             throw InspectorError(error)
@@ -84,6 +84,18 @@ final class GuestLink: Sendable {
             await link.leave()
             throw error
         }
+    }
+
+    /// Another inspection stops a guest for no longer than this, as a rule.
+    private static let momentOfAnother = Duration.milliseconds(80)
+
+    /// The guest's run state; one that is paused is asked for twice, since another inspection may have stopped it for a moment.
+    private static func settledStatus(_ qmp: QMPClient, _ timeout: Duration) async throws(QMPError) -> RunStatus {
+        let status = try await qmp.execute(QueryStatus(), timeout: timeout)
+        guard status.status == .paused else { return status }
+        // A caller that is cancelled meanwhile is told by the next question.
+        try? await Task.sleep(for: momentOfAnother)
+        return try await qmp.execute(QueryStatus(), timeout: timeout)
     }
 
     private func addingStub(_ address: GDBAddress) async throws(InspectorError) -> GuestLink {
@@ -224,9 +236,11 @@ final class GuestLink: Sendable {
     func whileStopped<Result: Sendable>(
         _ body: () async throws(InspectorError) -> Result
     ) async throws(InspectorError) -> (Result, Double?) {
-        guard let farewell = farewellOfMonitor, gdb == nil, wasRunning, try await isRunning() else {
-            // Stopped by us all along, or by somebody else, who will also continue it.
-            return (try await body(), nil)
+        guard let farewell = farewellOfMonitor, gdb == nil, wasRunning, try await isRunningSettled() else {
+            // Stopped by us all along, or by somebody else, who may also continue it: then it is no copy of one moment.
+            let value = try await body()
+            if qmp != nil, gdb == nil { try await checkStopped() }
+            return (value, nil)
         }
         let restorer = try Restorer([farewell])
         defer { restorer.dismiss() }
@@ -305,6 +319,12 @@ final class GuestLink: Sendable {
         let isRunning = try await isRunning()
         if qmp.eventCount("RESET") > 0 { return .reset }
         return isRunning == wasRunning ? nil : .runState
+    }
+
+    /// Whether the guest runs, or does so but for the moment of another inspection.
+    private func isRunningSettled() async throws(InspectorError) -> Bool {
+        guard let qmp else { return false }
+        do { return try await GuestLink.settledStatus(qmp, timeout).running } catch { throw InspectorError(error) }
     }
 
     func isRunning() async throws(InspectorError) -> Bool {

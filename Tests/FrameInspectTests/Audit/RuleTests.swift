@@ -133,6 +133,23 @@ import Testing
             }.isEmpty)
     }
 
+    @Test func aLostBlockMayBeWrongInOtherWaysToo() async throws {
+        func found(_ frame: Int, _ slot: [UInt8]) async throws -> Set<RuleIdentifier> {
+            try await Self.found { $0.slots[frame] = slot }
+        }
+        let vtable = AuditedKernel.vtableAddress
+        #expect(
+            try await found(150, Slot.strat9(vtable: vtable, flags: Slot.free, refcount: Slot.unused))
+                == [.vtableOnFreeFrame, .freeUnlisted])
+        #expect(try await found(150, Slot.strat9(flags: Slot.free, refcount: 1)) == [.sentinelBroken, .freeUnlisted])
+        // On a list, or inside a block that is on one: nothing is lost.
+        for frame in [65, 66] {
+            #expect(
+                try await found(frame, Slot.strat9(vtable: vtable, flags: Slot.free, order: 3, refcount: Slot.unused))
+                    == [.vtableOnFreeFrame])
+        }
+    }
+
     @Test func freeListsOfARunningGuestAreNotJudged() async throws {
         let collector = try await Self.kernel {
             $0.slots[150] = Slot.strat9(flags: Slot.free, refcount: Slot.unused)

@@ -34,6 +34,7 @@ import Testing
             let daemon = try await RunningDaemon.start(program, RunningDaemon.guest(guest))
             _ = try await daemon.wait(for: "/v1/guests/demo/summary", "a first look") { _ in true }
             var paths: [String] = []
+            var answers: [(path: String, command: String, document: [String: Any])] = []
             let target = "--kernel \(guest.kernel) --qmp \(guest.qemu.qmpSockets[1])"
             // A pin is told when it was there for two seconds.
             _ = try await daemon.wait(for: "/v1/guests/demo", "three seconds of looks") {
@@ -50,27 +51,7 @@ import Testing
                 #expect(answer.status == 200, "\(path): \(answer.text)")
                 paths.append(program.file("\(paths.count).json"))
                 try answer.text.write(toFile: paths[paths.count - 1], atomically: true, encoding: .utf8)
-                var mine = try answer.object()
-                // A command that finds the guest stopped for a look of the daemon takes it for one that stands still.
-                var own: [String: Any]?
-                for _ in 0..<10 {
-                    let text = try await program.output("\(command) \(target) --format json")
-                    own = try JSONSerialization.jsonObject(with: Data(text.utf8)) as? [String: Any]
-                    let provenance = own?["provenance"] as? [String: Any]
-                    if provenance?["wasPausedBefore"] as? Bool == false { break }
-                }
-                // When and how long, and what only a command knows: how old a pin must be to be told.
-                for key in ["provenance", "seconds", "samples", "longestPauseNanoseconds", "rules"] {
-                    mine[key] = nil
-                    own?[key] = nil
-                }
-                // The default's own place is looked up by the command only.
-                if path == "vtables" {
-                    #expect((mine["vtables"] as? [Any])?.count == (own?["vtables"] as? [Any])?.count)
-                    continue
-                }
-                let (one, other) = (Self.text(mine), Self.text(own ?? [:]))
-                #expect(one == other, "\(path)")
+                answers.append((path, command, try answer.object()))
             }
             let checker = try program.start(
                 ["python3", Program.support + "/validate.py", GuestBuild.packageRoot + "/docs/schema"] + paths)
@@ -105,6 +86,24 @@ import Testing
             #expect(seconds < 4, "two seconds on a machine that is not loaded")
             #expect(!FileManager.default.fileExists(atPath: daemon.socket))
             #expect(try await Self.isRunning(guest))
+
+            // What commands print of the same guest, when no daemon stops it beside them.
+            for (path, command, document) in answers {
+                let text = try await program.output("\(command) \(target) --format json")
+                var mine = document
+                var own = try JSONSerialization.jsonObject(with: Data(text.utf8)) as? [String: Any] ?? [:]
+                // When and how long, and what only a command knows: how old a pin must be to be told.
+                for key in ["provenance", "seconds", "samples", "longestPauseNanoseconds", "rules"] {
+                    mine[key] = nil
+                    own[key] = nil
+                }
+                // The default's own place is looked up by the command only.
+                if path == "vtables" {
+                    #expect((mine["vtables"] as? [Any])?.count == (own["vtables"] as? [Any])?.count)
+                    continue
+                }
+                #expect(Self.text(mine) == Self.text(own), "\(path)")
+            }
         }
     }
 
@@ -112,22 +111,27 @@ import Testing
         let program = try Program()
         try await TestGuest.with(Self.configuration()) { guest in
             try await guest.churnAndFreeze(seed: 8, operations: 1500)
-            let daemon = try await RunningDaemon.start(program, RunningDaemon.guest(guest))
-            _ = try await daemon.wait(for: "/v1/guests/demo/summary", "a first look") { _ in true }
-            let there = "--daemon \(daemon.socket) --guest demo"
-            let here = "--kernel \(guest.kernel) --qmp \(guest.qemu.qmpSockets[1])"
             // All but how long the guest was paused for it, and when.
             func lines(_ text: String) -> [Substring] {
                 text.split(separator: "\n").filter {
                     !$0.contains("paused") && !$0.contains("\"provenance\"") && !$0.hasPrefix("  image")
                 }
             }
-            for command in [
+            // Not beside the daemon: two that stop and continue a guest meet each other.
+            let commands = [
                 "summary", "dump --where refcount>1 --limit 20", "frame 0x200000", "vtables", "owner 0x200000",
                 "dump --limit 30 --format csv", "frame 0x300000 --format json", "hooks", "map",
-            ] {
+            ]
+            var own: [String] = []
+            for command in commands {
+                own.append(
+                    try await program.output("\(command) --kernel \(guest.kernel) --qmp \(guest.qemu.qmpSockets[1])"))
+            }
+            let daemon = try await RunningDaemon.start(program, RunningDaemon.guest(guest))
+            _ = try await daemon.wait(for: "/v1/guests/demo/summary", "a first look") { _ in true }
+            let there = "--daemon \(daemon.socket) --guest demo"
+            for (command, other) in zip(commands, own) {
                 let one = try await program.output("\(command) \(there)")
-                let other = try await program.output("\(command) \(here)")
                 #expect(lines(one) == lines(other), "\(command)")
                 #expect(!lines(one).isEmpty)
             }

@@ -60,10 +60,10 @@ struct FreeListRules: AuditRule {
         guard !facts.survey.isTruncated else {
             return collector.skip([.freeUnlisted], .notRun("the table has too many free blocks to look at each"))
         }
-        for number in facts.survey.freeHeads {
+        func check(_ number: UInt64) {
             let frame = FrameNumber(number)
             guard let index = facts.layout.index(of: frame), !walk.listed[Int(index)], !cached.contains(number) else {
-                continue
+                return
             }
             let order = facts.slots[frame]?.order ?? 0
             collector.report(
@@ -75,6 +75,23 @@ struct FreeListRules: AuditRule {
                         + "it is lost",
                     evidence: slots([.flags, .order, .next, .prev, .generation], frame, facts),
                     next: "inspectd frame \(frame.address)"))
+        }
+        for number in facts.survey.freeHeads { check(number) }
+        // A free block whose first slot contradicts itself in what says nothing of lists can be lost as well.
+        for run in facts.survey.contradictions where FreeListRules.saysNothingOfLists(run.contradiction) {
+            for number in run.first..<(run.first &+ run.count) where facts.slots.isFree(number) {
+                guard let order = facts.slots[FrameNumber(number)]?.order, UInt64(order) <= facts.layout.maxOrder,
+                    number & ((1 &<< UInt64(order)) &- 1) == 0
+                else { continue }
+                check(number)
+            }
+        }
+    }
+
+    private static func saysNothingOfLists(_ contradiction: Contradiction) -> Bool {
+        switch contradiction {
+        case .freeCounted, .freeWithVtable, .freeWithGuard: true
+        default: false
         }
     }
 
